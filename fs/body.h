@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * body: the immutable bytes of one message, on their way from the server or already in the spool.
+ *
+ * One body per (message_id, UID), however many readers; one download. It streams into the spool, and
+ * whoever waits for a range is told as soon as that range is there. A body that is open is pinned: it
+ * is not evicted and stays readable though its message is expunged. Guarded by the account lock;
+ * body_read takes none.
+ */
+#ifndef FS_BODY_H
+#define FS_BODY_H
+
+#include <sys/types.h>
+
+#include "mailbox.h"
+
+struct body;
+
+/* The body of a message that mailbox_find_locked has found. Pinned until body_close_locked. Counts as
+ * an access for the recognition of scans (grep -r, rsync): it may start prefetching. */
+struct body *body_open_locked(struct mailbox *mailbox, const struct message *message);
+void body_close_locked(struct body *body);
+
+/* Makes sure the true size is known (the FETCH literal, or a probe at the claimed end, has told it).
+ * True when it is; false when wait was queued. IMAP_GONE: expunged meanwhile. */
+bool body_size_known_locked(struct body *body, struct wait *wait);
+uint64_t body_size_locked(const struct body *body);
+/* Makes sure that [offset, offset + len) cut at the size is in the spool; otherwise as above. */
+bool body_available_locked(struct body *body, uint64_t offset, size_t len, struct wait *wait);
+/* Reads what body_available_locked has promised; the body must be open. Bytes read, or -errno. */
+ssize_t body_read(struct body *body, void *buf, size_t size, uint64_t offset);
+
+#endif
