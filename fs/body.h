@@ -16,6 +16,13 @@
 
 struct body;
 
+/* A wait for a range: the wait that a reader embeds, with what it is for. */
+struct body_wait {
+    struct wait wait;
+    uint64_t offset; /* guarded by the account lock, set when queued */
+    size_t len;
+};
+
 /* The body of a message that mailbox_find_locked has found. Pinned until body_close_locked. Counts as
  * an access for the recognition of scans (grep -r, rsync): it may start prefetching. */
 struct body *body_open_locked(struct mailbox *mailbox, const struct message *message);
@@ -25,8 +32,9 @@ void body_close_locked(struct body *body);
  * True when it is; false when wait was queued. IMAP_GONE: expunged meanwhile. */
 bool body_size_known_locked(struct body *body, struct wait *wait);
 uint64_t body_size_locked(const struct body *body);
-/* Makes sure that [offset, offset + len) cut at the size is in the spool; otherwise as above. */
-bool body_available_locked(struct body *body, uint64_t offset, size_t len, struct wait *wait);
+/* Makes sure that [offset, offset + len) cut at the size is in the spool; otherwise as above, told by
+ * wait->wait. Also tells how far readers have come, from which read-ahead is judged. */
+bool body_available_locked(struct body *body, uint64_t offset, size_t len, struct body_wait *wait);
 /* Reads what body_available_locked has promised; the body must be open. Bytes read, or -errno. */
 ssize_t body_read(struct body *body, void *buf, size_t size, uint64_t offset);
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bodies: all bodies of one account, inside the model: what account, mailbox and sync call.
+ *
+ * Owns the spool and the fetcher's thread, which turns what is wanted into UID FETCH commands. The
+ * account's lock guards it all; nothing here is called with any other lock held, and the functions
+ * ending in _locked never block and never call back.
+ *
+ * Order of an account's life: imap_pool_new, bodies_new, imap_pool_connect; ... bodies_stop,
+ * imap_pool_free (whose last callbacks still come here), bodies_free.
+ */
+#ifndef FS_BODIES_H
+#define FS_BODIES_H
+
+#include "account.h"
+
+struct bodies;
+
+/* Makes cache_dir (0700, its parents too) when missing. IMAP_SYS when it cannot be used, is another
+ * user's, or is writable by others. account and pool are borrowed. */
+enum imap_status bodies_new(struct account *account, struct imap_pool *pool, const char *cache_dir,
+                            uint64_t cache_size, struct bodies **bodies_out, struct imap_error *err) IMAP_CHECK;
+/* Ends every wait with IMAP_CANCEL and submits nothing any more; without the lock. */
+void bodies_stop(struct bodies *bodies);
+void bodies_free(struct bodies **bodies); /* after bodies_stop and imap_pool_free; spool and all */
+
+/* The message was expunged: nobody finds its body any more; who has it open keeps it. */
+void bodies_message_gone_locked(struct bodies *bodies, uint32_t message_id, uint32_t uid);
+/* The mailbox's UIDVALIDITY changed or it is gone: no byte that arrives from now on is taken for a
+ * message of this message_id. To be called before the `selected` callback that brought the news
+ * returns, as answers to commands queued for the old one may follow it. */
+void bodies_mailbox_reset_locked(struct bodies *bodies, uint32_t message_id);
+
+/* Given by account.c. */
+struct bodies *account_bodies(const struct account *account);
+
+#endif
