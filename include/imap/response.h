@@ -256,6 +256,7 @@ struct imap_response {
     const char *tag;                 /* NULL for untagged */
     const char *name;                /* of the response, upper-cased: "FETCH", "XLIST"; "" for CONTINUE */
     uint32_t number;                 /* the leading number of EXISTS, FETCH ..., else 0 */
+    bool malformed;                  /* UNKNOWN although the name is known: its arguments made no sense */
     const struct imap_value *values; /* a LIST of what follows the name; NULL for status responses */
     const char *raw;                 /* the bytes without the final CRLF; streamed literals left out */
     size_t raw_len;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena: the memory of one response, given back all at once.
+ *
+ * Allocation does not fail. What a server can size is held back by the cap: the lexer asks
+ * imap_arena_full before each token and gives up with IMAP_LIMIT; what is built upon the values is
+ * a small constant a value, so that an arena stays within a few times its cap.
+ */
+#ifndef IMAP_ARENA_H
+#define IMAP_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct imap_arena_block;
+
+struct imap_arena {
+    char *at, *end;                 /* free room in the newest block */
+    struct imap_arena_block *block; /* the newest, linked to the older ones */
+    size_t total;                   /* bytes in all blocks but the first */
+    size_t cap;
+};
+
+void imap_arena_init(struct imap_arena *arena, size_t cap);
+void imap_arena_fini(struct imap_arena *arena);
+/* Everything allocated is void; the first block is kept, so that most responses need no malloc. */
+void imap_arena_reset(struct imap_arena *arena);
+/* Aligned for any type; not zeroed. */
+void *imap_arena_alloc(struct imap_arena *arena, size_t size);
+void *imap_arena_zalloc(struct imap_arena *arena, size_t size);
+/* count * size, for as many as values allow. */
+void *imap_arena_array(struct imap_arena *arena, size_t count, size_t size);
+/* Copies len bytes and adds a NUL. */
+char *imap_arena_strndup(struct imap_arena *arena, const char *str, size_t len);
+bool imap_arena_full(const struct imap_arena *arena);
+
+#endif
