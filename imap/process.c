@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process: a command of the user's that talks IMAP on its standard input and output.
+ *
+ * It stays in our process group, so that an ssh may ask on the terminal while we are in the
+ * foreground. On close it gets end of file, then SIGTERM, then SIGKILL, and is reaped.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mem.h"
+#include "netutil.h"
+
+#define QUIT_MS 300 /* after end of file, and again after SIGTERM */
+
+struct process {
+    struct imap_transport transport;
+    pid_t pid;
+};
+
+static bool ended_within(int pidfd, int ms)
+{
+    struct pollfd fd = {.fd = pidfd, .events = POLLIN};
+    int n;
+    int64_t deadline = imap_net_now() + ms;
+
+    while ((n = poll(&fd, 1, imap_net_timeout(deadline))) < 0 && errno == EINTR)
+        ;
+    return n > 0;
+}
+
+static void reap(pid_t pid)
+{
+    int pidfd = pidfd_open(pid, 0);
+
+    if (pidfd < 0 || !ended_within(pidfd, QUIT_MS)) {
+        kill(pid, SIGTERM);
+        if (pidfd < 0 || !ended_within(pidfd, QUIT_MS))
+            kill(pid, SIGKILL);
+    }
+    if (pidfd >= 0)
+        close(pidfd);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+static void process_close(struct imap_transport *transport)
+{
+    struct process *process = (struct process *)transport;
+
+    close(transport->read_fd);
+    reap(process->pid);
+    free(process);
+}
+
+static const struct imap_transport_ops process_ops = {
+    .read = imap_net_read,
+    .write = imap_net_write,
+    .buffered = imap_net_buffered,
+    .close = process_close,
+};
+
+/* Our threads block signals and ignore SIGPIPE; the command must start with neither. */
+static int spawn(const char *command, int fd, pid_t *pid_out)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none;
+    sigset_t defaults;
+    char *const argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
+
+    sigemptyset(&none);
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    sigaddset(&defaults, SIGINT);
+    sigaddset(&defaults, SIGTERM);
+    sigaddset(&defaults, SIGHUP);
+    sigaddset(&defaults, SIGCHLD);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &defaults);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int rc = posix_spawn(pid_out, "/bin/sh", &actions, &attr, argv, environ);
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&actions);
+    return rc;
+}
+
+enum imap_status imap_process_open(const struct imap_endpoint *endpoint,
+                                   struct imap_transport **transport_out, struct imap_error *err)
+{
+    int fds[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+        return imap_error_sys(err, errno, "a socket pair for the tunnel");
+    int rc = spawn(endpoint->tunnel, fds[1], &pid);
+    close(fds[1]);
+    if (rc != 0) {
+        close(fds[0]);
+        return imap_error_sys(err, rc, "running the tunnel command");
+    }
+
+    struct process *process = imap_xmalloc(sizeof(*process));
+    *process = (struct process){
+        .transport = {.ops = &process_ops,
+                      .read_fd = fds[0],
+                      .write_fd = fds[0],
+                      .read_events = POLLIN,
+                      .write_events = POLLOUT},
+        .pid = pid,
+    };
+    *transport_out = &process->transport;
+    return IMAP_OK;
+}
