@@ -18,7 +18,9 @@ struct account;
 
 struct wait {
     void (*done)(struct wait *wait, const struct imap_error *err);
-    struct wait *next, **link; /* guarded by the account lock; link NULL when not queued */
+    /* guarded by the account lock; all zero before it is queued, link NULL when not queued */
+    struct wait *next, **link;
+    struct wait_queue *queue;
 };
 
 struct wait_queue {
@@ -28,8 +30,10 @@ struct wait_queue {
 void wait_queue_init(struct wait_queue *queue);
 /* The following need the account lock. */
 void wait_queue_add(struct wait_queue *queue, struct wait *wait);
-void wait_queue_move(struct wait_queue *from, struct wait_queue *to); /* all of them, to's end */
-void wait_take(struct wait *wait);                                    /* unlinks */
+/* Takes all off, in their order, to the end of the caller's own queue `to`, to be run: from now on they
+ * can't be cancelled any more. */
+void wait_queue_move(struct wait_queue *from, struct wait_queue *to);
+void wait_take(struct wait *wait); /* unlinks; nothing when it is not queued */
 /* Without the lock: calls done of each. The queue must be the caller's own (moved to). */
 void wait_queue_run(struct wait_queue *queue, const struct imap_error *err);
 

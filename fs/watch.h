@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch: what connection 0 sees of the mailbox it has selected, turned into deltas.
+ *
+ * The columns are `exact` when they hold precisely the messages that the server has announced on this
+ * selection, so that sequence number n is the n-th row. Guarded by the account lock; changed only on
+ * the thread of connection 0.
+ */
+#ifndef FS_WATCH_H
+#define FS_WATCH_H
+
+#include "account.h"
+
+struct sync;
+
+struct watch {
+    struct mailbox *selected; /* NULL: none, or one that is not in the tree */
+    uint32_t exists;          /* as announced, less what was expunged since */
+    uint32_t uidnext;         /* of the SELECT; 0: not told */
+    uint64_t modseq;          /* likewise */
+    bool exact;
+    struct sync *queue, **queue_tail; /* syncs in the order asked for; the first one runs */
+};
+
+/* The pool's callbacks; arg is the account. */
+void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected);
+void watch_deselected(void *arg, unsigned connection, const char *mailbox);
+void watch_untagged(void *arg, unsigned connection, const char *mailbox, const struct imap_response *response,
+                    uint32_t uid);
+
+/* Selected, exact, nothing running, and the server tells changes by itself. */
+bool watch_current_locked(const struct account *account, const struct mailbox *mailbox);
+
+#endif
