@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd: the inside of a command, shared by the builder (cmd.c) and the session.
+ *
+ * The arguments are kept as segments of one run of bytes, without tag and final CRLF. A segment says
+ * how its bytes go out (as they are, or as a literal in whichever form the server takes) and whether
+ * the trace may show them. Bytes are wiped when freed, as any command may hold a secret.
+ */
+#ifndef IMAP_CMD_H
+#define IMAP_CMD_H
+
+#include "imap/command.h"
+
+#include "verbs.h"
+
+enum imap_segment_kind {
+    IMAP_SEGMENT_TEXT,
+    IMAP_SEGMENT_SECRET, /* text that is traced as *** */
+    IMAP_SEGMENT_LITERAL,
+    IMAP_SEGMENT_SECRET_LITERAL
+};
+
+struct imap_segment {
+    enum imap_segment_kind kind;
+    size_t len; /* its bytes follow those of the segment before */
+};
+
+struct imap_command {
+    const struct imap_verb *verb;
+    struct imap_command_events events;
+    void *arg;
+
+    char *bytes; /* of all segments */
+    size_t len, room;
+    struct imap_segment *segments;
+    size_t segment_count, segment_room;
+    const char *broken; /* why it cannot be sent, or NULL */
+
+    bool has_set; /* for the verbs with IMAP_VERB_SET */
+    struct imap_seqset set;
+    char *mailbox; /* the first one given, or NULL */
+    size_t mailbox_len;
+
+    /* The session's, from submission on. */
+    struct imap_command *next;
+    uint32_t number;                 /* of the tag */
+    size_t segment_next, bytes_next; /* what is to be written next */
+    bool announced;                  /* of the literal segment_next: its {n} was written */
+    bool complete;                   /* everything was written */
+    uint64_t begin, end;             /* where it lies in all that the session ever wrote */
+    enum imap_status spoilt;         /* IMAP_OK, or what became of a part of its answer */
+};
+
+/* Unlinks nothing; the events are not called. */
+void imap_command_destroy(struct imap_command *command);
+
+#endif
