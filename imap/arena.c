@@ -98,7 +98,7 @@ static size_t aligned(size_t size)
 
 void *imap_arena_alloc(struct imap_arena *arena, size_t size)
 {
-    return take(arena, aligned(size));
+    return take(arena, aligned(size ? size : 1));
 }
 
 void *imap_arena_zalloc(struct imap_arena *arena, size_t size)
