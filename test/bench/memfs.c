@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memfs: the floor of what a FUSE daemon can reach here: the files of one directory, held in memory,
- * behind the fastest recipe that still sees every open (READDIRPLUS, cached listing and pages, no FLUSH).
+ * behind the fastest recipe that still sees every open: READDIRPLUS, cached listing and pages, no FLUSH,
+ * and a short spin before sleeping.
  *
  *     memfs DIRECTORY -f MOUNTPOINT [-o ...]
  */
@@ -11,13 +12,17 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <limits.h>
+#include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FOREVER 86400.0
+#define SPIN_NS 30000
 #define BLOCK_DIRECTORY 131072 /* glibc reads directories in pieces of this */
 
 struct file {
@@ -180,6 +185,37 @@ static const struct fuse_lowlevel_ops ops = {
     .getxattr = op_getxattr,
 };
 
+static int64_t now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* Waking a sleeping thread costs more than serving it, most of all in a virtual machine, and the next
+   request of a program that reads files is only microseconds away. */
+static int serve(struct fuse_session *session)
+{
+    struct fuse_buf buf = {0};
+    int fd = fuse_session_fd(session);
+    int64_t sleep_at = 0;
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK))
+        return 1;
+    while (!fuse_session_exited(session)) {
+        int n = fuse_session_receive_buf(session, &buf);
+        if (n > 0) {
+            fuse_session_process_buf(session, &buf);
+            sleep_at = now_ns() + SPIN_NS;
+        } else if (n == -EAGAIN && now_ns() > sleep_at) {
+            struct pollfd ready = {.fd = fd, .events = POLLIN};
+            poll(&ready, 1, -1);
+        } else if (n != -EAGAIN && n != -EINTR) {
+            return n;
+        }
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3) {
@@ -195,9 +231,7 @@ int main(int argc, char **argv)
     struct fuse_session *session = fuse_session_new(&args, &ops, sizeof(ops), NULL);
     if (!session || fuse_set_signal_handlers(session) || fuse_session_mount(session, options.mountpoint))
         return 1;
-    struct fuse_loop_config *config = fuse_loop_cfg_create();
-    int rc = fuse_session_loop_mt(session, config);
-    fuse_loop_cfg_destroy(config);
+    int rc = serve(session);
     fuse_session_unmount(session);
     fuse_remove_signal_handlers(session);
     fuse_session_destroy(session);

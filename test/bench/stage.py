@@ -167,14 +167,8 @@ class Stage:
     def make_bulk(self):
         path = self.maildir(BULK)
         os.makedirs(os.path.dirname(path))
-        subprocess.run([self.find_mailgen(), "bulk", path, str(self.count), "1"], check=True)
-
-    def find_mailgen(self):
-        for path in (os.path.join(SUPPORT, "mailgen"), os.path.join(self.build, "test", "support", "mailgen"),
-                     os.path.join(self.build, "test", "mailgen")):
-            if os.access(path, os.X_OK):
-                return path
-        raise Failure("no mailgen")
+        mailgen = os.path.join(self.build, "test", "mount", "mailgen")
+        subprocess.run([mailgen, "bulk", path, str(self.count), "1"], check=True)
 
     def make_large(self):
         path = self.maildir(LARGE)
@@ -236,7 +230,7 @@ class Stage:
         return Mount(self, "imapfs", [self.imapfs, "-o", f"tls=none,cache_dir={cache}", url], env, wrapper)
 
     def mount_memfs(self):
-        return Mount(self, "memfs", [self.tool("memfs"), self.local])
+        return Mount(self, "memfs", [self.tool("memfs"), self.local, "-o", "ro"])
 
     def proxy(self, rtt_ms):
         return Proxy(self, rtt_ms)
