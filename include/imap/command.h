@@ -25,8 +25,9 @@ struct imap_command;
 
 /* How a command ended. Pointers are borrowed for the duration of the call. */
 struct imap_result {
-    enum imap_status status;        /* OK; NO for NO and BAD (GONE for NONEXISTENT); AGAIN, UNSURE,
-                                     * CANCEL, PROTO ... when there was no tagged response */
+    enum imap_status status;        /* OK; NO for NO and BAD (GONE for NONEXISTENT, AGAIN for UNAVAILABLE,
+                                     * LIMIT and throttling); AGAIN, UNSURE, CANCEL, PROTO ... when there
+                                     * was no tagged response */
     bool bad;                       /* the server said BAD */
     const struct imap_text *text;   /* of the tagged response, NULL when there was none */
     const struct imap_error *error; /* never NULL; IMAP_OK inside when all went well */

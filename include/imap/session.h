@@ -65,7 +65,8 @@ void imap_session_sent(struct imap_session *session, size_t n);
 void imap_session_lost(struct imap_session *session, const struct imap_error *why);
 
 /* Queues a command; never blocks. It is sent when the pipelining rules allow. Takes ownership always:
- * also on IMAP_USAGE (wrong state, broken arguments, dead session), where `done` has been called. */
+ * also on IMAP_USAGE (wrong state, broken arguments) and IMAP_AGAIN (after BYE, dead session), where
+ * `done` has been called. */
 enum imap_status imap_session_submit(struct imap_session *session, struct imap_command *command,
                                      struct imap_error *err);
 /* Answers a "+" of AUTHENTICATE with one line (base64, empty allowed, "*" aborts), traced as ***. */

@@ -42,9 +42,9 @@ uint64_t imap_seqset_size(const struct imap_seqset *set);
 /* Replaces *set by what text[0..len) says. IMAP_PROTO when malformed, IMAP_LIMIT when over the cap. */
 enum imap_status imap_seqset_parse(struct imap_seqset *set, const char *text, size_t len,
                                    struct imap_error *err) IMAP_CHECK;
-/* Writes ranges from number *from on into text (NUL-terminated, at most size bytes), as many whole
- * ranges as fit, and sets *from to the number to go on with, or 0 when all was written. Returns the
- * length written; 0 when not even one range fits or none is left. */
+/* Writes ranges from number *from (1 to begin with) on into text (NUL-terminated, at most size bytes),
+ * as many whole ranges as fit, and sets *from to the number to go on with, or 0 when all was written.
+ * Returns the length written; 0 when not even one range fits or none is left. */
 size_t imap_seqset_format(const struct imap_seqset *set, uint32_t *from, char *text, size_t size);
 
 /* ---- dates (RFC 3501 9 date-time, date) -------------------------------------------------------- */

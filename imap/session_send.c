@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "session_internal.h"
+
+/* Literals up to this size are shown in the trace when they are text. */
+#define SHOWN_LITERAL_MAX 1000
+#define LITERAL_MINUS_MAX 4096 /* RFC 7888 5 */
+
+/* ---- output ------------------------------------------------------------------------------------- */
+
+void imap_output_fini(struct imap_output *output)
+{
+    if (output->data)
+        explicit_bzero(output->data, output->room);
+    free(output->data);
+    *output = (struct imap_output){0};
+}
+
+uint64_t imap_output_sent(const struct imap_output *output)
+{
+    return output->written - (output->end - output->begin);
+}
+
+/* realloc would leave a copy of the secrets behind. */
+static void make_room(struct imap_output *output, size_t more)
+{
+    if (output->room - output->end >= more)
+        return;
+    size_t used = output->end - output->begin, room = output->room ? output->room : 4096;
+    while (room - used < more) {
+        if (room > SIZE_MAX / 2)
+            abort();
+        room *= 2;
+    }
+    char *data = imap_xmalloc(room);
+    if (output->data) {
+        memcpy(data, output->data + output->begin, used);
+        explicit_bzero(output->data, output->room);
+        free(output->data);
+    }
+    output->data = data;
+    output->room = room;
+    output->begin = 0;
+    output->end = used;
+}
+
+static void append(struct imap_output *output, const char *bytes, size_t len)
+{
+    if (len == 0)
+        return;
+    make_room(output, len);
+    memcpy(output->data + output->end, bytes, len);
+    output->end += len;
+    output->written += len;
+}
+
+void imap_session_sent(struct imap_session *session, size_t n)
+{
+    struct imap_output *output = &session->output;
+    if (n > output->end - output->begin)
+        n = output->end - output->begin;
+    output->begin += n;
+    if (output->begin < output->end)
+        return;
+    if (output->secret)
+        explicit_bzero(output->data, output->end);
+    output->secret = false;
+    output->begin = output->end = 0;
+}
+
+/* ---- writing commands --------------------------------------------------------------------------- */
+
+static void write_text(struct imap_session *session, const char *text, size_t len)
+{
+    append(&session->output, text, len);
+    imap_session_trace_add(session, text, len);
+}
+
+static void write_secret(struct imap_session *session, const char *secret, size_t len)
+{
+    append(&session->output, secret, len);
+    session->output.secret = true;
+    imap_session_trace_add(session, "***", 3);
+}
+
+static void end_line(struct imap_session *session)
+{
+    append(&session->output, "\r\n", 2);
+    imap_session_trace_end(session, IMAP_TRACE_CLIENT);
+}
+
+/* True when the server must say "+" first. */
+static bool announce_literal(struct imap_session *session, size_t len)
+{
+    const struct imap_caps *caps = &session->caps;
+    bool at_once = imap_caps_has(caps, IMAP_CAP_LITERAL_PLUS) ||
+                   (imap_caps_has(caps, IMAP_CAP_LITERAL_MINUS) && len <= LITERAL_MINUS_MAX);
+    char text[32];
+    int text_len = snprintf(text, sizeof text, "{%zu%s}", len, at_once ? "+" : "");
+    write_text(session, text, (size_t)text_len);
+    end_line(session);
+    return !at_once;
+}
+
+static bool is_showable(const char *bytes, size_t len)
+{
+    if (len > SHOWN_LITERAL_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)bytes[i] < ' ' || bytes[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static void write_literal(struct imap_session *session, const char *bytes, size_t len)
+{
+    char text[32];
+    append(&session->output, bytes, len);
+    if (is_showable(bytes, len)) {
+        imap_session_trace_add(session, bytes, len);
+        return;
+    }
+    int text_len = snprintf(text, sizeof text, "{%zu}", len);
+    imap_session_trace_add(session, text, (size_t)text_len);
+}
+
+static void write_segments(struct imap_session *session, struct imap_command *command)
+{
+    while (command->segment_next < command->segment_count) {
+        const struct imap_segment *segment = &command->segments[command->segment_next];
+        const char *bytes = command->bytes + command->bytes_next;
+        bool secret = segment->kind == IMAP_SEGMENT_SECRET || segment->kind == IMAP_SEGMENT_SECRET_LITERAL;
+        bool literal = segment->kind == IMAP_SEGMENT_LITERAL || segment->kind == IMAP_SEGMENT_SECRET_LITERAL;
+        if (literal && !command->announced) {
+            command->announced = true;
+            if (announce_literal(session, segment->len)) {
+                session->writing = command;
+                command->end = session->output.written;
+                return;
+            }
+        }
+        if (secret)
+            write_secret(session, bytes, segment->len);
+        else if (literal)
+            write_literal(session, bytes, segment->len);
+        else
+            write_text(session, bytes, segment->len);
+        command->announced = false;
+        command->bytes_next += segment->len;
+        command->segment_next++;
+    }
+    end_line(session);
+    command->complete = true;
+    command->end = session->output.written;
+    session->writing = NULL;
+}
+
+static void prepare(struct imap_session *session, struct imap_command *command)
+{
+    switch (command->verb->effect) {
+    case IMAP_EFFECT_SELECT:
+        /* whatever the answer, the old mailbox is no longer selected (RFC 3501 6.3.1) */
+        imap_session_leave_mailbox(session);
+        session->state = IMAP_STATE_AUTHENTICATED;
+        if (command->mailbox)
+            session->selected_name = imap_xstrndup(command->mailbox, command->mailbox_len);
+        else
+            session->selected_name = imap_xstrdup("");
+        session->selected.name = session->selected_name;
+        break;
+    case IMAP_EFFECT_AUTHENTICATE:
+        session->caps_renewed = false;
+        break;
+    case IMAP_EFFECT_IDLE:
+        session->idle = command;
+        session->idle_begun = session->idle_enough = session->idle_ended = false;
+        break;
+    case IMAP_EFFECT_NONE:
+    case IMAP_EFFECT_UNAUTHENTICATE:
+    case IMAP_EFFECT_STARTTLS:
+    case IMAP_EFFECT_DESELECT:
+    case IMAP_EFFECT_LOGOUT:
+        break;
+    }
+}
+
+void imap_session_write(struct imap_session *session, struct imap_command *command)
+{
+    char tag[16];
+    prepare(session, command);
+    if (++session->last_number == 0)
+        session->last_number = 1;
+    command->number = session->last_number;
+    command->begin = session->output.written;
+    /* a letter first: there are servers that refuse tags that begin with a digit */
+    int len = snprintf(tag, sizeof tag, "a%u ", (unsigned)command->number);
+    write_text(session, tag, (size_t)len);
+    write_segments(session, command);
+}
+
+void imap_session_write_on(struct imap_session *session)
+{
+    write_segments(session, session->writing);
+}
+
+void imap_session_write_done(struct imap_session *session)
+{
+    session->idle_ended = true;
+    write_text(session, "DONE", 4);
+    end_line(session);
+}
+
+void imap_session_continue(struct imap_session *session, const char *line, size_t len)
+{
+    struct imap_command *command = session->flight.first;
+    if (!session->challenged || !command)
+        return;
+    session->challenged = false;
+    if (memchr(line, '\r', len) || memchr(line, '\n', len) || memchr(line, '\0', len)) {
+        line = "*"; /* such an answer would be two */
+        len = 1;
+    }
+    write_secret(session, line, len);
+    end_line(session);
+    command->end = session->output.written;
+}
