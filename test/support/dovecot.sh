@@ -11,7 +11,8 @@
 #
 # Every user name exists, with the one password. The mail of USER lies in DIR/mail/USER as Maildirs, named in
 # UTF-8 and nested like the mailboxes. Environment: DOVECOT_PLUGINS (mail plugins, for example "quota acl"),
-# DOVECOT_FORMAT (maildir or sdbox), DOVECOT_CONF (more configuration text).
+# DOVECOT_FORMAT (maildir or sdbox), DOVECOT_CONF (more configuration text), DOVECOT_PORT (a port to keep;
+# TLS has the next one).
 set -euo pipefail
 
 password=ein-Pa55wort
@@ -147,7 +148,7 @@ END
 launch() {
     local dir=$1 try port
     for try in {1..20}; do
-        port=$((10000 + (RANDOM * 32768 + RANDOM) % 22000))
+        port=${DOVECOT_PORT:-$((10000 + (RANDOM * 32768 + RANDOM) % 22000))}
         write_config "$dir" "$port" $((port + 1)) >"$dir/dovecot.conf"
         # Its processes keep what they inherit open for ever: never a pipe of ours.
         if as_mail_user dovecot -c "$dir/dovecot.conf" </dev/null >"$dir/start.log" 2>&1; then

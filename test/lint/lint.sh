@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# lint.sh format|tidy|headers|sizes|shell BUILD-TREE: one check of all sources; says what is wrong, file by file.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+need() {
+    if ! command -v "$1" >/dev/null; then
+        echo "SKIPPED: no $1"
+        [ "${CI:-}" = true ] && exit 1
+        exit 77
+    fi
+}
+
+sources() {
+    find imap include fs test \( "$@" \) -type f -print0 | sort -z
+}
+
+format() {
+    need clang-format
+    sources -name '*.[ch]' | xargs -0 clang-format --dry-run -Werror
+}
+
+tidy() {
+    need clang-tidy
+    sources -name '*.c' ! -path '*/fuzz/*' |
+        xargs -0 -n 4 -P "$(nproc)" clang-tidy -p "$1" --quiet 2> >(grep -v ' warnings\? generated' >&2)
+}
+
+headers() {
+    local header bad=0 flags
+    flags="-Iinclude -Iimap -Ifs -Itest/support $(pkg-config --cflags fuse3) -DFUSE_USE_VERSION=314 -D_GNU_SOURCE"
+    flags+=" -D_FILE_OFFSET_BITS=64 -DTEST_DIR=\"\" -Wall -Wextra -Werror -fsyntax-only"
+    while IFS= read -r -d '' header; do
+        # shellcheck disable=SC2086
+        echo "#include \"$PWD/$header\"" | gcc -std=gnu17 $flags -x c - || { echo "$header does not stand alone" && bad=1; }
+    done < <(sources -name '*.h')
+    for header in include/imap/*.h; do
+        echo "#include \"$PWD/$header\"" | gcc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -Iinclude -x c - ||
+            { echo "$header is not C11" && bad=1; }
+        echo "#include \"$PWD/$header\"" | g++ -std=c++17 -pedantic -Wall -Wextra -Werror -fsyntax-only -Iinclude -x c++ - ||
+            { echo "$header is not C++17" && bad=1; }
+    done
+    return $bad
+}
+
+sizes() {
+    local file bad=0
+    while IFS= read -r -d '' file; do
+        [ "$(wc -l <"$file")" -le 700 ] || { echo "$file has more than 700 lines" && bad=1; }
+        grep -q 'SPDX-License-Identifier: MIT' <(head -n 3 "$file") || { echo "$file names no licence" && bad=1; }
+    done < <(sources -name '*.[ch]' -o -name '*.sh')
+    return $bad
+}
+
+shell() {
+    need shellcheck
+    shellcheck -S warning -x -P SCRIPTDIR contrib/{demo,check} .ci/run test/*/*.sh
+}
+
+"$1" "$2"

@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A backup survives a server that fails at any moment: a listing is whole or an error, never short.
+. "$(dirname "$0")/lib.sh"
+
+proxy=
+# proxy_start OPTION...: a line to the server that breaks; sets $proxy_port.
+proxy_start() {
+    "$DELAYPROXY" "$@" "127.0.0.1:$IMAP_PORT" >"$work/proxy.port" 2>"$work/proxy.log" &
+    proxy=$!
+    await 5 test -s "$work/proxy.port" || failed "no proxy: $(<"$work/proxy.log")"
+    proxy_port=$(tr -dc 0-9 <"$work/proxy.port")
+}
+
+proxy_stop() {
+    kill "$proxy"
+    wait "$proxy" 2>/dev/null
+    proxy=
+}
+
+# All of the backup is there, and each file is either what it was or the server's message.
+backup_is_whole() {
+    diff -r "$work/good" "$work/backup"
+}
+
+# breaks WHAT: rsync --delete of the mount fails and loses nothing.
+breaks() {
+    local status=0
+    within 60 rsync -a --delete "$mnt/" "$work/backup/" >"$work/rsync.out" 2>&1 || status=$?
+    if [ $status = 0 ]; then
+        failed "$1: rsync saw no error"
+    else
+        echo "ok: $1: rsync fails with $status"
+    fi
+    ok "$1: the backup lost nothing" backup_is_whole
+}
+
+server_start
+"$MAILGEN" sample "$box"
+"$MAILGEN" bulk "$box/Bulk" 2000 3
+mount_start
+ok "a good backup" within 60 rsync -a "$mnt/" "$work/good/"
+same "of everything" 2035 "$(find "$work/good" -type f | wc -l)"
+mount_stop
+cp -a "$work/good" "$work/backup"
+
+# The server is gone before, and dies in the middle, of the listing and of the transfer.
+export DOVECOT_PORT=$IMAP_PORT
+mount_start timeout=2
+server_stop
+breaks "server gone after mounting"
+mount_stop
+server_start
+
+mount_start timeout=2
+find "$work/backup" -type f -exec touch {} +
+find "$work/backup/Bulk" -name '1*.eml' -delete
+within 60 rsync -a --delete "$mnt/" "$work/backup/" >"$work/rsync.out" 2>&1 &
+rsync=$!
+await 10 test -e "$work/backup/Bulk/1000.eml"
+server_stop
+wait $rsync
+echo "rsync ended with $? when the server died"
+find "$work/good" -type f -printf '%P\n' | grep -v '^Bulk/1' | sort >"$work/must"
+(cd "$work/backup" && find . -type f -printf '%P\n' | sort) >"$work/is"
+same "nothing was deleted" "" "$(comm -23 "$work/must" "$work/is")"
+wrong() {
+    local name
+    while read -r name; do
+        cmp "$work/good/$name" "$work/backup/$name"
+    done <"$work/is"
+}
+same "no file has wrong bytes" "" "$(wrong 2>&1)"
+mount_stop
+server_start
+rm -rf "$work/backup" && cp -a "$work/good" "$work/backup"
+
+# Every connection breaks after so many bytes: somewhere in the 2,000 messages' listing.
+[ -x "$DELAYPROXY" ] || skip "no $DELAYPROXY"
+for bytes in 20000 50000 90000; do
+    proxy_start --cut-after $bytes
+    mount_url "imap://user@localhost:$proxy_port/" tls=none timeout=3
+    output=$(within 30 ls "$mnt/Bulk" 2>&1)
+    status=$?
+    if [ $status = 0 ]; then
+        same "ls despite the cut after $bytes bytes is whole" 2000 "$(wc -l <<<"$output")"
+    else
+        echo "ok: ls fails when every connection breaks after $bytes bytes"
+        breaks "cut after $bytes bytes"
+    fi
+    mount_stop
+    proxy_stop
+done
+
+# The line falls silent in the middle of the listing.
+proxy_start --stall-after 50000
+mount_url "imap://user@localhost:$proxy_port/" tls=none timeout=2
+begin=$(now_ms)
+output=$(within 30 ls "$mnt/Bulk" 2>&1)
+same "ls fails when the line falls silent" 2 $?
+ok "in time" took 6000 "$begin"
+breaks "a silent line"
+mount_stop
+proxy_stop
