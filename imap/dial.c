@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "dial.h"
+
+#include "login.h"
+
+static enum imap_status open_transport(struct imap_line *line, int64_t deadline_ms, int cancel_fd,
+                                       struct imap_error *err)
+{
+    const struct imap_endpoint *endpoint = line->endpoint;
+
+    if (endpoint->tunnel && *endpoint->tunnel) {
+        line->encrypted = true;
+        return imap_process_open(endpoint, &line->transport, err);
+    }
+
+    struct imap_transport *tcp = NULL;
+    enum imap_status status = imap_tcp_open(endpoint, deadline_ms, cancel_fd, &tcp, err);
+    if (status != IMAP_OK || endpoint->tls != IMAP_TLS_IMPLICIT) {
+        line->transport = tcp;
+        return status;
+    }
+    status = imap_tls_open(endpoint, tcp, deadline_ms, cancel_fd, &line->transport, err);
+    line->encrypted = status == IMAP_OK;
+    return status;
+}
+
+enum imap_status imap_dial(struct imap_line *line, int cancel_fd, struct imap_error *err)
+{
+    int64_t timeout = line->endpoint->timeout_ms;
+    enum imap_status status = open_transport(line, imap_net_now() + timeout, cancel_fd, err);
+
+    if (status == IMAP_OK)
+        status = imap_login(line, imap_net_now() + timeout, cancel_fd, err);
+    return status;
+}
+
+static void on_logout(void *arg, const struct imap_result *result)
+{
+    (void)result;
+    *(bool *)arg = true;
+}
+
+void imap_hang_up(struct imap_line *line, int64_t deadline_ms)
+{
+    static const struct imap_command_events events = {.done = on_logout};
+    struct imap_command *command = imap_command_new("LOGOUT");
+    struct imap_error err = {0};
+    bool done = false;
+
+    imap_command_on(command, &events, &done);
+    imap_session_submit(line->session, command, NULL);
+    while (!done && imap_net_now() < deadline_ms) {
+        if (imap_line_flush(line, &err) != IMAP_OK)
+            break;
+        imap_line_wait(line, -1, -1, deadline_ms);
+        if (imap_line_check_silence(line, &err) != IMAP_OK || imap_line_receive(line, &err) != IMAP_OK)
+            break;
+    }
+    if (!done) {
+        imap_error_set(&err, IMAP_CANCEL, "closing");
+        imap_session_lost(line->session, &err);
+    }
+}

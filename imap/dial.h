@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dial: an endpoint into a line that is ready for work.
+ */
+#ifndef IMAP_DIAL_H
+#define IMAP_DIAL_H
+
+#include "line.h"
+
+/* Opens the transport (within the endpoint's timeout) and logs in (within another). line was inited;
+ * on failure it must still be finished. err must not be NULL. */
+enum imap_status imap_dial(struct imap_line *line, int cancel_fd, struct imap_error *err) IMAP_CHECK;
+/* Says LOGOUT and waits a little for the answer; for a line with nothing under way. */
+void imap_hang_up(struct imap_line *line, int64_t deadline_ms);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool_impl: the pool's inside, shared by pool*.c and conn*.c.
+ *
+ * Jobs wait in the pool, sorted by the mailbox that they need, until a connection has room for them
+ * (late binding): a lane that is slow or lost holds nothing back but what it has in flight.
+ *
+ * Threads: one lock guards what is marked so. It is a leaf: nothing is called under it that could
+ * block or come back, and it is never held across I/O or a callback. What is not marked belongs to the
+ * connection's thread, or is constant.
+ */
+#ifndef IMAP_POOL_IMPL_H
+#define IMAP_POOL_IMPL_H
+
+#include <pthread.h>
+
+#include "imap/pool.h"
+
+#include "line.h"
+
+#define IMAP_POOL_MAX 16
+
+enum imap_job_kind { IMAP_JOB_WATCH, IMAP_JOB_WORK, IMAP_JOB_KINDS };
+
+struct imap_job {
+    struct imap_job *next;
+    struct imap_command *command;
+    struct imap_command_events events; /* the caller's ... */
+    void *arg;                         /* ... to whom ours pass on */
+    struct imap_place *place;          /* counted */
+    struct imap_conn *conn;            /* who took it */
+    enum imap_job_kind kind;
+    bool urgent;
+    uint64_t weight, number; /* number: in order of submission */
+    int64_t queued_ms;
+};
+
+struct imap_job_queue {
+    struct imap_job *first, **tail;
+};
+
+/* A mailbox that jobs need or a connection has selected. Having none is a place too. */
+struct imap_place {
+    struct imap_place *next;                        /* guarded by lock */
+    unsigned refs;                                  /* guarded by lock */
+    char *name;                                     /* constant; wire bytes; NULL: no mailbox */
+    struct imap_job_queue queue[IMAP_JOB_KINDS][2]; /* guarded by lock; [][urgent] */
+    uint64_t weight;                                /* guarded by lock: of all that is queued */
+};
+
+enum imap_conn_state {
+    IMAP_CONN_OFF,
+    IMAP_CONN_DIALING, /* or about to, at dial_at */
+    IMAP_CONN_READY
+};
+
+struct imap_conn {
+    struct imap_pool *pool;
+    unsigned index;
+    int wake_fd;
+
+    /* guarded by lock */
+    pthread_t thread;
+    bool started;
+    bool woken; /* wake_fd was signalled since the thread last looked */
+    enum imap_conn_state state;
+    bool retire; /* to be closed when nothing is in flight */
+    size_t jobs; /* taken and not done */
+    uint64_t weight;
+    struct imap_place *heading; /* counted; to be selected when nothing is in flight any more */
+    bool selecting;             /* being selected now */
+    int64_t down_since;         /* wanted in vain since; 0 while READY and while nobody wants it */
+    int64_t dial_at, last_dial; /* the next attempt; when the last one began */
+    int64_t pause_ms;           /* before the next attempt but one */
+    /* changed by the thread alone, with the lock; so it may read it without */
+    struct imap_place *selected; /* counted; NULL: none */
+
+    /* the thread's own */
+    struct imap_line line;
+    struct imap_place *left; /* counted; to be told as deselected */
+    bool ready;       /* logged in: responses are the caller's business */
+    bool idle_broken; /* the server offers IDLE and refuses it */
+    int64_t ready_at; /* logged in since */
+    int64_t quiet_at; /* nothing pending since; 0: something is */
+    int64_t idle_at;  /* when IDLE was sent */
+};
+
+struct imap_pool_timing {
+    int64_t backoff_first, backoff_max; /* pauses between attempts to connect */
+    int64_t stable;                     /* a line that lasted this long resets the pause */
+    int64_t no_more;                    /* after a further connection failed */
+    int64_t impatient;                  /* new work may cut a pause short that has lasted this long */
+    int64_t idle_grace, idle_renew, noop;
+    int64_t lane_unused; /* then it is closed */
+    int64_t starving;    /* a job that waited this long makes a lane change its mailbox */
+};
+
+struct imap_pool {
+    struct imap_endpoint endpoint; /* a copy of our own */
+    struct imap_pool_events events;
+    void *arg;
+    unsigned count;
+    bool read_write;
+    struct imap_pool_timing timing; /* ms; tests shorten it before the first use */
+    int cancel_fd;                  /* readable from imap_pool_free on */
+    pthread_t clock;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* for the clock and imap_pool_connect */
+    /* guarded by lock */
+    bool closing;
+    struct imap_place *places;
+    uint64_t next_number;
+    size_t queued[IMAP_JOB_KINDS];
+    uint64_t random;       /* for the jitter */
+    bool persist;          /* connection 0 is dialled again and again */
+    int64_t down_since;    /* wanted and none is ready since; else 0 */
+    bool lane_failed;      /* the last attempt to open a further connection */
+    int64_t no_more_until; /* so none is opened before */
+    struct imap_error why; /* the last failure or loss */
+    unsigned attempts;     /* of connection 0 that have ended, for imap_pool_connect ... */
+    enum imap_status attempt_status;
+    struct imap_error attempt_error; /* ... and how the last one did */
+    struct imap_caps caps;
+    bool caps_known;
+    bool reachable, told, telling; /* told: what the caller knows */
+
+    struct imap_conn conn[IMAP_POOL_MAX];
+};
+
+/* ---- pool_queue.c: jobs waiting; with the lock --------------------------------------------------- */
+struct imap_place *imap_place_get(struct imap_pool *pool, const char *name); /* counted */
+struct imap_place *imap_place_ref(struct imap_place *place);
+void imap_place_put(struct imap_pool *pool, struct imap_place **place); /* NULL inside is fine */
+void imap_job_queue_init(struct imap_job_queue *queue);
+void imap_job_enqueue(struct imap_pool *pool, struct imap_job *job);
+/* What is next at this place for one who does these kinds (bits 1 << kind); NULL: nothing. */
+struct imap_job *imap_job_peek(const struct imap_place *place, unsigned kinds);
+bool imap_job_before(const struct imap_job *a, const struct imap_job *b);
+void imap_job_dequeue(struct imap_pool *pool, struct imap_job *job); /* the head of its queue */
+/* Moves what waits of these kinds at place (NULL: anywhere), submitted up to queued_ms, to the end of out. */
+void imap_job_dequeue_all(struct imap_pool *pool, struct imap_place *place, unsigned kinds, int64_t queued_ms,
+                          struct imap_job_queue *out);
+
+/* ---- conn_job.c: between the caller and the session; without the lock --------------------------- */
+struct imap_job *imap_job_new(struct imap_command *command);
+/* Frees a job that is queued nowhere, and its place reference. */
+void imap_job_free(struct imap_pool *pool, struct imap_job *job);
+void imap_job_run(struct imap_conn *conn, struct imap_job *job);
+void imap_job_fail_all(struct imap_pool *pool, struct imap_job_queue *jobs, const struct imap_error *why);
+
+/* ---- pool_sched.c: who does what; with the lock --------------------------------------------------- */
+enum imap_pool_action { IMAP_POOL_NOTHING, IMAP_POOL_TAKE, IMAP_POOL_SELECT };
+/* What conn should do next. TAKE: *job_out, still queued. SELECT: conn->heading, for which nothing
+ * stands in the way any more. NOTHING: it may have got a heading, to come when it has drained. */
+enum imap_pool_action imap_pool_decide(struct imap_pool *pool, struct imap_conn *conn, int64_t now,
+                                       struct imap_job **job_out);
+/* To be called after any change: wakes whoever can act; opens a connection where nobody can. */
+void imap_pool_dispatch(struct imap_pool *pool, int64_t now);
+/* The kinds that conn does, as bits. */
+unsigned imap_pool_serves(const struct imap_pool *pool, const struct imap_conn *conn);
+bool imap_pool_any_ready(const struct imap_pool *pool);
+
+/* ---- pool_state.c: connections coming and going --------------------------------------------------- */
+/* With the lock: makes it dial, at once or at its dial_at. */
+void imap_pool_want(struct imap_pool *pool, struct imap_conn *conn, int64_t now);
+void imap_pool_wake(struct imap_conn *conn);
+/* Without the lock, on conn's thread. */
+void imap_pool_conn_up(struct imap_conn *conn);
+void imap_pool_conn_failed(struct imap_conn *conn, const struct imap_error *why);
+void imap_pool_conn_lost(struct imap_conn *conn, const struct imap_error *why);
+bool imap_pool_conn_close(struct imap_conn *conn); /* false: it has something to do after all */
+/* With the lock: there has been no connection for work of this kind for the grace time. */
+bool imap_pool_given_up(const struct imap_pool *pool, enum imap_job_kind kind, int64_t now);
+/* The thread that ends the jobs whose grace is over. */
+void *imap_pool_clock(void *pool);
+
+/* ---- conn.c, conn_idle.c: the connection's thread ------------------------------------------------- */
+void *imap_conn_main(void *conn);
+/* Sends IDLE, its renewal, or NOOP when it is time. Returns when to call again. */
+int64_t imap_conn_idle(struct imap_conn *conn, int64_t now);
+/* A lane that has been without work for long. */
+bool imap_conn_unused(struct imap_conn *conn, int64_t now);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool_sched: which connection does which job.
+ *
+ * - Work is done by the lanes (1 and up), watching by connection 0, what needs no mailbox by either.
+ *   Only where no lane can be had does connection 0 work as well.
+ * - A job goes to the least loaded of those that have its mailbox selected and room in their window.
+ *   The window keeps an urgent job from waiting behind megabytes that were asked for before it.
+ * - A lane with nothing to do changes to a mailbox that nobody serves, or helps where the others have
+ *   enough to do; one that is busy changes only for a job that is urgent or starving.
+ * - A further connection is opened when a job is left that none of the above takes.
+ */
+#include "pool_impl.h"
+
+#define WINDOW_BYTES ((uint64_t)4 << 20) /* in flight on one connection; at 40 ms it is 100 MB/s */
+#define BUSY_BYTES ((uint64_t)1 << 20)   /* another lane is worth its SELECT when this much is ahead */
+#define WINDOW_JOBS 32
+#define WINDOW_JOBS_URGENT 48 /* under the session's limit of what may be in flight */
+
+#define WATCH (1u << IMAP_JOB_WATCH)
+#define WORK (1u << IMAP_JOB_WORK)
+
+bool imap_pool_any_ready(const struct imap_pool *pool)
+{
+    for (unsigned i = 0; i < pool->count; i++)
+        if (pool->conn[i].state == IMAP_CONN_READY)
+            return true;
+    return false;
+}
+
+static bool any_lane_ready(const struct imap_pool *pool)
+{
+    for (unsigned i = 1; i < pool->count; i++)
+        if (pool->conn[i].state == IMAP_CONN_READY && !pool->conn[i].retire)
+            return true;
+    return false;
+}
+
+unsigned imap_pool_serves(const struct imap_pool *pool, const struct imap_conn *conn)
+{
+    if (conn->index > 0)
+        return WORK;
+    if (pool->count == 1 || (pool->lane_failed && !any_lane_ready(pool)))
+        return WATCH | WORK;
+    return WATCH;
+}
+
+/* What needs no mailbox never is a body, so connection 0 may always do it. */
+static unsigned serves_at(const struct imap_pool *pool, const struct imap_conn *conn,
+                          const struct imap_place *place)
+{
+    return imap_pool_serves(pool, conn) | (place->name ? 0 : WORK);
+}
+
+static bool is_free(const struct imap_conn *conn)
+{
+    return conn->state == IMAP_CONN_READY && !conn->retire && !conn->heading;
+}
+
+static bool has_room(const struct imap_conn *conn, const struct imap_job *job)
+{
+    if (job->urgent)
+        return conn->jobs < WINDOW_JOBS_URGENT;
+    return conn->jobs < 2 || (conn->jobs < WINDOW_JOBS && conn->weight < WINDOW_BYTES);
+}
+
+static bool can_take(const struct imap_pool *pool, const struct imap_conn *conn, const struct imap_job *job)
+{
+    return is_free(conn) && serves_at(pool, conn, job->place) & 1u << job->kind &&
+           (!job->place->name || conn->selected == job->place) && has_room(conn, job);
+}
+
+static bool less_loaded(const struct imap_conn *a, const struct imap_conn *b)
+{
+    if (a->weight != b->weight)
+        return a->weight < b->weight;
+    return a->jobs != b->jobs ? a->jobs < b->jobs : a->index < b->index;
+}
+
+static bool is_best_for(const struct imap_pool *pool, const struct imap_conn *conn,
+                        const struct imap_job *job)
+{
+    if (!can_take(pool, conn, job))
+        return false;
+    for (unsigned i = 0; i < pool->count; i++) {
+        const struct imap_conn *other = &pool->conn[i];
+        if (other != conn && can_take(pool, other, job) && less_loaded(other, conn))
+            return false;
+    }
+    return true;
+}
+
+/* ---- changing mailboxes --------------------------------------------------------------------------- */
+
+/* The ones that have or will have place selected. */
+struct servers {
+    unsigned all, coming;
+    bool all_busy; /* true when there is none */
+};
+
+static struct servers servers_of(const struct imap_pool *pool, const struct imap_place *place, unsigned kind)
+{
+    struct servers servers = {.all_busy = true};
+
+    for (unsigned i = 0; i < pool->count; i++) {
+        const struct imap_conn *conn = &pool->conn[i];
+        if (conn->state == IMAP_CONN_OFF || conn->retire || !(imap_pool_serves(pool, conn) & kind))
+            continue;
+        if (conn->heading != place && (conn->heading || conn->selected != place))
+            continue;
+        servers.all++;
+        if (conn->heading == place)
+            servers.coming++;
+        else if (conn->weight < BUSY_BYTES)
+            servers.all_busy = false;
+    }
+    return servers;
+}
+
+static bool lane_can_be_opened(const struct imap_pool *pool, int64_t now)
+{
+    if (now < pool->no_more_until)
+        return false;
+    for (unsigned i = 1; i < pool->count; i++)
+        if (pool->conn[i].state == IMAP_CONN_OFF)
+            return true;
+    return false;
+}
+
+static bool is_least_loaded(const struct imap_pool *pool, const struct imap_conn *conn, unsigned kind)
+{
+    for (unsigned i = 0; i < pool->count; i++) {
+        const struct imap_conn *other = &pool->conn[i];
+        if (other != conn && is_free(other) && imap_pool_serves(pool, other) & kind &&
+            less_loaded(other, conn))
+            return false;
+    }
+    return true;
+}
+
+/* Should conn, which has another mailbox selected, go and do this job? */
+static bool worth_changing(const struct imap_pool *pool, const struct imap_conn *conn, bool idle,
+                           const struct imap_job *job, int64_t now)
+{
+    unsigned kind = 1u << job->kind;
+    struct servers servers = servers_of(pool, job->place, kind);
+
+    if (servers.all > 0)
+        return idle && servers.all_busy && job->place->weight > servers.coming * BUSY_BYTES;
+    if (idle)
+        return true;
+    if (!job->urgent && now - job->queued_ms < pool->timing.starving)
+        return false;
+    return is_least_loaded(pool, conn, kind) &&
+           !(job->kind == IMAP_JOB_WORK && lane_can_be_opened(pool, now));
+}
+
+static struct imap_place *better_place(const struct imap_pool *pool, const struct imap_conn *conn, bool idle,
+                                       int64_t now)
+{
+    const struct imap_job *best = NULL;
+
+    for (const struct imap_place *place = pool->places; place; place = place->next) {
+        if (!place->name || place == conn->selected)
+            continue;
+        const struct imap_job *job = imap_job_peek(place, imap_pool_serves(pool, conn));
+        if (job && worth_changing(pool, conn, idle, job, now) && imap_job_before(job, best))
+            best = job;
+    }
+    return best ? best->place : NULL;
+}
+
+/* ---- decisions ------------------------------------------------------------------------------------ */
+
+static struct imap_job *next_here(const struct imap_pool *pool, const struct imap_conn *conn)
+{
+    struct imap_job *best = NULL;
+
+    for (const struct imap_place *place = pool->places; place; place = place->next) {
+        if (place->name && place != conn->selected)
+            continue;
+        struct imap_job *job = imap_job_peek(place, serves_at(pool, conn, place));
+        if (imap_job_before(job, best))
+            best = job;
+    }
+    return best;
+}
+
+static enum imap_pool_action follow_heading(struct imap_pool *pool, struct imap_conn *conn)
+{
+    if (conn->jobs > 0 || conn->selecting)
+        return IMAP_POOL_NOTHING;
+    if (conn->heading != conn->selected && imap_job_peek(conn->heading, imap_pool_serves(pool, conn)))
+        return IMAP_POOL_SELECT;
+    imap_place_put(pool, &conn->heading); /* somebody else was faster */
+    return IMAP_POOL_TAKE;
+}
+
+enum imap_pool_action imap_pool_decide(struct imap_pool *pool, struct imap_conn *conn, int64_t now,
+                                       struct imap_job **job_out)
+{
+    if (conn->state != IMAP_CONN_READY || conn->retire || pool->closing)
+        return IMAP_POOL_NOTHING;
+    if (conn->heading) {
+        enum imap_pool_action action = follow_heading(pool, conn);
+        if (action != IMAP_POOL_TAKE)
+            return action;
+    }
+
+    struct imap_job *job = next_here(pool, conn);
+    struct imap_place *place = better_place(pool, conn, !job && conn->jobs == 0, now);
+    if (place) {
+        conn->heading = imap_place_ref(place);
+        return conn->jobs == 0 ? IMAP_POOL_SELECT : IMAP_POOL_NOTHING;
+    }
+    if (!job || !is_best_for(pool, conn, job))
+        return IMAP_POOL_NOTHING;
+    *job_out = job;
+    return IMAP_POOL_TAKE;
+}
+
+/* ---- opening further connections ------------------------------------------------------------------ */
+
+static struct imap_conn *closed_lane(struct imap_pool *pool)
+{
+    for (unsigned i = 1; i < pool->count; i++)
+        if (pool->conn[i].state == IMAP_CONN_OFF)
+            return &pool->conn[i];
+    return NULL;
+}
+
+static bool wants_lane(const struct imap_pool *pool, const struct imap_place *place)
+{
+    if (!place->name || !imap_job_peek(place, WORK))
+        return false;
+    struct servers servers = servers_of(pool, place, WORK);
+    return servers.all == 0 || (servers.all_busy && place->weight > servers.coming * BUSY_BYTES);
+}
+
+static void open_lanes(struct imap_pool *pool, int64_t now)
+{
+    if (now < pool->no_more_until)
+        return;
+    for (struct imap_place *place = pool->places; place; place = place->next) {
+        while (wants_lane(pool, place)) {
+            struct imap_conn *lane = closed_lane(pool);
+            if (!lane)
+                return;
+            lane->heading = imap_place_ref(place);
+            imap_pool_want(pool, lane, now);
+            if (lane->state == IMAP_CONN_OFF)
+                return;
+        }
+    }
+}
+
+/* While connection 0 stands in for lanes that the server refused, they are tried again now and then. */
+static void retry_lane(struct imap_pool *pool, int64_t now)
+{
+    bool overdue = pool->lane_failed && now >= pool->no_more_until && pool->queued[IMAP_JOB_WORK] > 0;
+    struct imap_conn *lane = overdue ? closed_lane(pool) : NULL;
+
+    if (lane)
+        imap_pool_want(pool, lane, now);
+}
+
+void imap_pool_dispatch(struct imap_pool *pool, int64_t now)
+{
+    bool acted = false;
+
+    if (pool->closing || pool->queued[IMAP_JOB_WATCH] + pool->queued[IMAP_JOB_WORK] == 0)
+        return;
+    if (!imap_pool_any_ready(pool) || pool->queued[IMAP_JOB_WATCH] > 0)
+        imap_pool_want(pool, &pool->conn[0], now);
+    if (!imap_pool_any_ready(pool))
+        return;
+    for (unsigned i = 0; i < pool->count; i++) {
+        struct imap_job *job;
+        if (imap_pool_decide(pool, &pool->conn[i], now, &job) == IMAP_POOL_NOTHING)
+            continue;
+        imap_pool_wake(&pool->conn[i]);
+        acted = true;
+    }
+    retry_lane(pool, now);
+    if (!acted)
+        open_lanes(pool, now);
+}
