@@ -27,19 +27,26 @@ tidy() {
         xargs -0 -n 4 -P "$(nproc)" clang-tidy -p "$1" --quiet 2> >(grep -v ' warnings\? generated' >&2)
 }
 
+# compiles HEADER COMPILER...
+compiles() {
+    local header=$1
+    shift
+    if ! echo "#include \"$PWD/$header\"" | "$@" -Wall -Wextra -Werror -fsyntax-only -Iinclude -; then
+        echo "$header does not stand alone: $*"
+        return 1
+    fi
+}
+
 headers() {
-    local header bad=0 flags
-    flags="-Iinclude -Iimap -Ifs -Itest/support $(pkg-config --cflags fuse3) -DFUSE_USE_VERSION=314 -D_GNU_SOURCE"
-    flags+=" -D_FILE_OFFSET_BITS=64 -DTEST_DIR=\"\" -Wall -Wextra -Werror -fsyntax-only"
+    local header bad=0 fuse
+    read -ra fuse < <(pkg-config --cflags fuse3)
     while IFS= read -r -d '' header; do
-        # shellcheck disable=SC2086
-        echo "#include \"$PWD/$header\"" | gcc -std=gnu17 $flags -x c - || { echo "$header does not stand alone" && bad=1; }
+        compiles "$header" gcc -std=gnu17 -Iimap -Ifs -Itest/support "${fuse[@]}" -DFUSE_USE_VERSION=314 -D_GNU_SOURCE \
+            -D_FILE_OFFSET_BITS=64 '-DTEST_DIR=""' -x c || bad=1
     done < <(sources -name '*.h')
     for header in include/imap/*.h; do
-        echo "#include \"$PWD/$header\"" | gcc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -Iinclude -x c - ||
-            { echo "$header is not C11" && bad=1; }
-        echo "#include \"$PWD/$header\"" | g++ -std=c++17 -pedantic -Wall -Wextra -Werror -fsyntax-only -Iinclude -x c++ - ||
-            { echo "$header is not C++17" && bad=1; }
+        compiles "$header" gcc -std=c11 -pedantic -x c || bad=1
+        compiles "$header" g++ -std=c++17 -pedantic -x c++ || bad=1
     done
     return $bad
 }

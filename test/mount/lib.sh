@@ -133,6 +133,7 @@ server_processes() {
         { read -r line <"$stat"; } 2>/dev/null || continue
         pid=${line%% *} comm=${line#*(}
         read -r _ _ _ member_of _ <<<"${line##*) }"
+        # shellcheck disable=SC2053
         if [ "$member_of" = "${IMAP_MASTER:-none}" ] && [[ ${comm%%)*} == $1 ]]; then
             echo "$pid"
         fi
