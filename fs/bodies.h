@@ -2,9 +2,8 @@
 /*
  * bodies: all bodies of one account, inside the model: what account, mailbox and sync call.
  *
- * Owns the spool and the fetcher's thread, which turns what is wanted into UID FETCH commands. The
- * account's lock guards it all; nothing here is called with any other lock held, and the functions
- * ending in _locked never block and never call back.
+ * Owns the spool, and turns what is wanted into UID FETCH commands. The account's lock guards it all;
+ * what is to be told or sent goes by pending.h, so nothing blocks and nothing calls back under it.
  *
  * Order of an account's life: imap_pool_new, bodies_new, imap_pool_connect; ... bodies_stop,
  * imap_pool_free (whose last callbacks still come here), bodies_free.
@@ -19,7 +18,8 @@ struct bodies;
 /* Makes cache_dir (0700, its parents too) when missing. IMAP_SYS when it cannot be used, is another
  * user's, or is writable by others. account and pool are borrowed. */
 enum imap_status bodies_new(struct account *account, struct imap_pool *pool, const char *cache_dir,
-                            uint64_t cache_size, struct bodies **bodies_out, struct imap_error *err) IMAP_CHECK;
+                            uint64_t cache_size, struct bodies **bodies_out,
+                            struct imap_error *err) IMAP_CHECK;
 /* Ends every wait with IMAP_CANCEL and submits nothing any more; without the lock. */
 void bodies_stop(struct bodies *bodies);
 void bodies_free(struct bodies **bodies); /* after bodies_stop and imap_pool_free; spool and all */
@@ -30,8 +30,5 @@ void bodies_message_gone_locked(struct bodies *bodies, uint32_t message_id, uint
  * message of this message_id. To be called before the `selected` callback that brought the news
  * returns, as answers to commands queued for the old one may follow it. */
 void bodies_mailbox_reset_locked(struct bodies *bodies, uint32_t message_id);
-
-/* Given by account.c. */
-struct bodies *account_bodies(const struct account *account);
 
 #endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Invariants:
+ * 1. The size becomes known once, from a literal or a probe, and never changes after that. A server that
+ *    then tells another one gets the body failed and unindexed; the next open begins anew.
+ * 2. `present` holds only bytes that the spool holds. A byte that is present never changes, so readers
+ *    need no lock.
+ * 3. While the size is known and the body is pinned its extent stays the same. Before, there is at most
+ *    a tentative one (of the claimed size), which no reader may see.
+ * 4. Whoever is queued in range_waits lacks a byte of its range, or the size is not known yet.
+ * 5. fate != IMAP_OK: nothing is accepted from the server, nobody is queued.
+ */
+#include "body_internal.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#define BLOCK 4096u
+#define RUN_SLACK (256u << 10) /* the kernel reads ahead in several requests at once, in any order */
+#define EAGER_MAX 4
+
+static struct body_wait *range_of(struct wait *wait)
+{
+    return (struct body_wait *)((char *)wait - offsetof(struct body_wait, wait));
+}
+
+static uint64_t cut(const struct body *body, uint64_t offset, size_t len)
+{
+    if (offset >= body->size)
+        return offset;
+    return len < body->size - offset ? offset + len : body->size;
+}
+
+static bool has_range(const struct body *body, uint64_t offset, size_t len)
+{
+    return body->size_known && range_set_covers(&body->present, offset, cut(body, offset, len));
+}
+
+bool body_complete_locked(const struct body *body)
+{
+    return body->size_known && range_set_covers(&body->present, 0, body->size);
+}
+
+bool body_waited_for_locked(const struct body *body)
+{
+    return body->size_waits.first || body->range_waits.first;
+}
+
+void body_fail_locked(struct bodies *bodies, struct body *body, const struct imap_error *err)
+{
+    pending_finish_locked(bodies->account, &body->size_waits, err);
+    pending_finish_locked(bodies->account, &body->range_waits, err);
+}
+
+static void wake_ranges(struct bodies *bodies, struct body *body)
+{
+    struct wait_queue ready;
+    wait_queue_init(&ready);
+    for (struct wait *wait = body->range_waits.first, *next; wait; wait = next) {
+        next = wait->next;
+        struct body_wait *range = range_of(wait);
+        if (!has_range(body, range->offset, range->len))
+            continue;
+        wait_take(wait);
+        wait_queue_add(&ready, wait);
+    }
+    if (ready.first)
+        pending_finish_locked(bodies->account, &ready, NULL);
+}
+
+void body_end_locked(struct bodies *bodies, struct body *body, const struct imap_error *err)
+{
+    body->fate = err->status;
+    body_fail_locked(bodies, body, err);
+    bodies_unindex_locked(bodies, body);
+}
+
+static bool learn_anew(struct bodies *bodies, struct body *body, uint64_t size)
+{
+    if (body->size == size)
+        return true;
+    struct imap_error err = {0};
+    imap_error_set(&err, IMAP_PROTO, "message %u: the server tells two sizes, %llu and %llu", body->uid,
+                   (unsigned long long)body->size, (unsigned long long)size);
+    mailbox_learn_size_locked(body->mailbox, body->message_id, body->uid, size);
+    body_end_locked(bodies, body, &err);
+    return false;
+}
+
+/* An extent of `size` bytes, the present one if it is such. */
+bool body_place_locked(struct bodies *bodies, struct body *body, uint64_t size)
+{
+    if (body->extent.file && body->extent.size == size)
+        return true;
+    struct imap_error err = {0};
+    bodies_empty_locked(bodies, body);
+    if (spool_alloc_locked(bodies->spool, size, &body->extent, &err) == IMAP_OK)
+        return true;
+    body_end_locked(bodies, body, &err);
+    return false;
+}
+
+bool body_learn_size_locked(struct bodies *bodies, struct body *body, uint64_t size)
+{
+    if (body->size_known)
+        return learn_anew(bodies, body, size) && body_place_locked(bodies, body, size);
+    if (!body_place_locked(bodies, body, size))
+        return false;
+    body->size = size;
+    body->size_known = true;
+    mailbox_learn_size_locked(body->mailbox, body->message_id, body->uid, size);
+    pending_finish_locked(bodies->account, &body->size_waits, NULL);
+    wake_ranges(bodies, body);
+    return true;
+}
+
+void body_arrived_locked(struct bodies *bodies, struct body *body, uint64_t from, uint64_t to)
+{
+    if (range_set_add(&body->present, from, to) == 0)
+        return;
+    uint64_t charged = body->charged + ((to + BLOCK - 1) / BLOCK - from / BLOCK) * BLOCK;
+    uint64_t most = (body->extent.size + BLOCK - 1) / BLOCK * BLOCK;
+    if (charged > most)
+        charged = most; /* blocks at the joints were counted twice */
+    bodies->bytes += charged - body->charged;
+    body->charged = charged;
+    if (body->range_waits.first)
+        wake_ranges(bodies, body);
+    if (bodies->bytes > bodies->cache_size)
+        (void)bodies_evict_locked(bodies, bodies->bytes - bodies->cache_size);
+}
+
+struct body *body_open_locked(struct mailbox *mailbox, const struct message *message)
+{
+    struct bodies *bodies = mailbox_account(mailbox)->bodies;
+    struct body *body = bodies_get_locked(bodies, mailbox, message);
+    bool hit = body->whole_underway || body->pieces || body->charged > 0 || body_complete_locked(body);
+    body->pins++;
+    bodies_settle_locked(bodies, body);
+    if (!hit && !(body->size_known && fetcher_by_pieces(body)))
+        fetcher_want_locked(bodies, body); /* ahead of what is fetched ahead because of it */
+    fetcher_access_locked(bodies, body, hit);
+    return body;
+}
+
+void body_close_locked(struct body *body)
+{
+    struct bodies *bodies = mailbox_account(body->mailbox)->bodies;
+    if (body->size > BODY_WHOLE_MAX && body->run_to > 0) {
+        bool to_the_end = body->run_from == 0 && body->size_known && body->run_to >= body->size;
+        bodies->eager = !to_the_end ? 0 : bodies->eager < EAGER_MAX ? bodies->eager + 1 : EAGER_MAX;
+    }
+    body->pins--;
+    bodies_settle_locked(bodies, body);
+    if (bodies->bytes > bodies->cache_size)
+        (void)bodies_evict_locked(bodies, bodies->bytes - bodies->cache_size);
+}
+
+/* True when it can be waited for; otherwise the wait has been refused. */
+static bool may_wait(struct bodies *bodies, struct body *body, struct wait *wait)
+{
+    if (body->fate == IMAP_OK)
+        return true;
+    struct imap_error err = {0};
+    imap_error_set(&err, body->fate, "message %u is not to be had any more", body->uid);
+    pending_refuse_locked(bodies->account, wait, &err);
+    return false;
+}
+
+bool body_size_known_locked(struct body *body, struct wait *wait)
+{
+    struct bodies *bodies = mailbox_account(body->mailbox)->bodies;
+    if (body->size_known)
+        return true;
+    if (may_wait(bodies, body, wait)) {
+        wait_queue_add(&body->size_waits, wait);
+        fetcher_want_locked(bodies, body);
+    }
+    return false;
+}
+
+uint64_t body_size_locked(const struct body *body)
+{
+    return body->size;
+}
+
+static void follow_reader(struct body *body, uint64_t from, uint64_t to)
+{
+    if (from > body->run_to + RUN_SLACK || to + RUN_SLACK < body->run_to) {
+        body->run_from = from;
+        body->run_to = to;
+    } else if (to > body->run_to) {
+        body->run_to = to;
+    }
+}
+
+bool body_available_locked(struct body *body, uint64_t offset, size_t len, struct body_wait *wait)
+{
+    struct bodies *bodies = mailbox_account(body->mailbox)->bodies;
+    bool large = body->size > BODY_WHOLE_MAX;
+    if (large && offset < body->size)
+        follow_reader(body, offset, cut(body, offset, len));
+    bool available = has_range(body, offset, len);
+    if (!available && may_wait(bodies, body, &wait->wait)) {
+        wait->offset = offset;
+        wait->len = len;
+        wait_queue_add(&body->range_waits, &wait->wait);
+    }
+    if ((large || !available) && body->fate == IMAP_OK)
+        fetcher_want_locked(bodies, body);
+    return available;
+}
+
+ssize_t body_read(struct body *body, void *buf, size_t size, uint64_t offset)
+{
+    if (size == 0 || offset >= body->size)
+        return 0;
+    return body->extent.file ? extent_read(&body->extent, offset, buf, size) : -EIO;
+}
