@@ -128,19 +128,22 @@ bool imap_date_parse(const char *text, size_t len, struct imap_date *date_out)
     return true;
 }
 
+/* 1-Jan-0000 to 31-Dec-9999 */
+static int64_t clamp_to_four_digits(int64_t seconds)
+{
+    const int64_t earliest = -62167219200, latest = 253402300799;
+    if (seconds < earliest)
+        return earliest;
+    return seconds > latest ? latest : seconds;
+}
+
 void imap_date_format(const struct imap_date *date, char text[IMAP_DATE_TEXT_MAX])
 {
-    /* what four digits of year can hold in every zone */
-    const int64_t earliest = -62167219200 + DAY_SECONDS, latest = 253402300799 - DAY_SECONDS;
     int zone = date->zone_minutes;
     if (zone < -1439 || zone > 1439)
         zone = 0;
-    int64_t seconds = date->unix_seconds;
-    if (seconds < earliest)
-        seconds = earliest;
-    if (seconds > latest)
-        seconds = latest;
-    seconds += (int64_t)zone * 60;
+    int64_t seconds = clamp_to_four_digits(date->unix_seconds); /* so that the next line cannot overflow */
+    seconds = clamp_to_four_digits(seconds + (int64_t)zone * 60);
 
     int64_t days = seconds / DAY_SECONDS, rest = seconds % DAY_SECONDS, year;
     if (rest < 0) {
