@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config: the command line, checked and made independent of the working directory and the terminal.
+ *
+ * Everything a user can get wrong in it is found here, before anything is done. Values own their strings.
+ */
+#ifndef FS_CONFIG_H
+#define FS_CONFIG_H
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "account.h"
+
+enum config_action { CONFIG_MOUNT, CONFIG_HELP, CONFIG_VERSION };
+
+struct config {
+    enum config_action action;
+    struct imap_endpoint endpoint; /* without the password */
+    char *mailbox;                 /* the root, UTF-8; "" for the whole account */
+    char *source;                  /* the URL, shown by mount and df */
+    char *mountpoint;              /* as given; main resolves it */
+    char *passcmd;                 /* NULL: none */
+    bool password_stdin;
+    unsigned connections;
+    unsigned timeout_s, poll_s;
+    char *cache_dir; /* absolute */
+    uint64_t cache_size;
+    uid_t uid;
+    gid_t gid;
+    mode_t umask;
+    bool allow_other;
+    bool read_write; /* "rw" was asked for, which cannot be had */
+    bool foreground, debug, single_thread;
+    char *mount_flags; /* "nosuid,noatime", "" for none: for the kernel */
+};
+
+/* IMAP_OK, or IMAP_USAGE with one line; *config_out is to be freed by config_fini in both cases. */
+enum imap_status config_parse(int argc, char *const *argv, struct config *config_out,
+                              struct imap_error *err) IMAP_CHECK;
+void config_fini(struct config *config);
+void config_print_help(FILE *out);
+
+#endif
