@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "attr.h"
+
+#include "node.h"
+
+#define DIRECTORY_BLOCK 131072 /* glibc reads directories in pieces of this size */
+#define ENTRY_SIZE 32          /* a directory's size grows with what is in it, as elsewhere */
+
+void attr_directory_locked(const struct fs *fs, struct mailbox *mailbox, struct stat *stat_out)
+{
+    unsigned children = mailbox_child_count_locked(mailbox);
+    off_t size = 4096 + (off_t)ENTRY_SIZE * ((off_t)mailbox_count_locked(mailbox) + children);
+    struct timespec changed = mailbox_mtime_locked(mailbox);
+
+    *stat_out = (struct stat){
+        .st_ino = node_of_directory(fs->account, mailbox),
+        .st_mode = S_IFDIR | (0777 & ~fs->umask),
+        .st_nlink = 2 + (nlink_t)children,
+        .st_uid = fs->uid,
+        .st_gid = fs->gid,
+        .st_size = size,
+        .st_blksize = DIRECTORY_BLOCK,
+        .st_blocks = (size + 511) / 512,
+        .st_atim = changed,
+        .st_mtim = changed,
+        .st_ctim = changed,
+    };
+}
+
+void attr_message(const struct fs *fs, uint32_t message_id, const struct message *message,
+                  struct stat *stat_out)
+{
+    struct timespec date = {.tv_sec = message->date.unix_seconds};
+
+    *stat_out = (struct stat){
+        .st_ino = node_number(message_id, message->uid),
+        .st_mode = S_IFREG | (0444 & ~fs->umask),
+        .st_nlink = 1,
+        .st_uid = fs->uid,
+        .st_gid = fs->gid,
+        .st_size = (off_t)message->size,
+        .st_blksize = 4096,
+        .st_blocks = (blkcnt_t)((message->size + 511) / 512),
+        .st_atim = date,
+        .st_mtim = date,
+        .st_ctim = date,
+    };
+}

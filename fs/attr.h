@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attr: what stat says of a mailbox and of a message.
+ */
+#ifndef FS_ATTR_H
+#define FS_ATTR_H
+
+#include <sys/stat.h>
+
+#include "ops.h"
+
+/* Under the account lock. */
+void attr_directory_locked(const struct fs *fs, struct mailbox *mailbox, struct stat *stat_out);
+void attr_message(const struct fs *fs, uint32_t message_id, const struct message *message,
+                  struct stat *stat_out);
+
+#endif

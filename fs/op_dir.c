@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Directories. Offsets: "." is 1, ".." 2, a child 2^32 + dir_id, a message 2^33 + UID. They rise, and an
+ * entry's offset is where the listing goes on after it, so it stays right while messages come and go.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attr.h"
+#include "name.h"
+#include "node.h"
+#include "ops.h"
+
+#define CHILDREN_BASE ((off_t)1 << 32)
+#define MESSAGES_BASE ((off_t)1 << 33)
+
+#define PROVEN_TREE 1u
+#define PROVEN_MAILBOX 2u
+
+#define LISTING_PATIENCE 4 /* a first listing may have to fetch a line for each message */
+#define REPLY_MAX (256UL * 1024)
+
+/* True when it is fresh or was waited for; else the job waits and is not the caller's any more once the
+ * lock is let go. */
+static bool tree_fresh_locked(struct job *job)
+{
+    if (job->proven & PROVEN_TREE || account_tree_fresh_locked(job->fs->account, &job->body_wait.wait))
+        return true;
+    job_waits_locked(job, PROVEN_TREE);
+    return false;
+}
+
+static bool mailbox_proven_locked(struct job *job, struct mailbox *mailbox)
+{
+    if (job->proven & PROVEN_MAILBOX || mailbox_fresh_locked(mailbox, &job->body_wait.wait))
+        return true;
+    job_waits_locked(job, PROVEN_MAILBOX);
+    return false;
+}
+
+/* ---- lookup ------------------------------------------------------------------------------------ */
+
+static struct fuse_entry_param entry_for(const struct stat *attr)
+{
+    return (struct fuse_entry_param){
+        .ino = attr->st_ino,
+        .attr = *attr,
+        .attr_timeout = OPS_CACHE_SECONDS,
+        .entry_timeout = OPS_CACHE_SECONDS,
+    };
+}
+
+/* A UID that was passed over never comes to be; a name that may yet come is absent for a while only. */
+static struct fuse_entry_param absent_message_locked(struct fs *fs, struct mailbox *mailbox, uint32_t uid)
+{
+    struct fuse_entry_param entry = {.entry_timeout = fs->absent_seconds};
+    struct message later;
+    size_t hint = 0;
+
+    if (mailbox_next_locked(mailbox, uid, &hint, &later))
+        entry.entry_timeout = OPS_CACHE_SECONDS;
+    notify_told_absent(fs->notify, mailbox, uid);
+    return entry;
+}
+
+enum answer { ANSWER_ENTRY, ANSWER_ERROR, ANSWER_WAITS };
+
+static enum answer find_message_locked(struct job *job, struct mailbox *mailbox, uint32_t uid,
+                                       struct fuse_entry_param *entry_out)
+{
+    struct message message;
+    struct stat attr;
+
+    if (!mailbox_known_locked(mailbox) && !mailbox_proven_locked(job, mailbox))
+        return ANSWER_WAITS;
+    if (!mailbox_find_locked(mailbox, uid, &message)) {
+        if (!mailbox_proven_locked(job, mailbox))
+            return ANSWER_WAITS;
+        *entry_out = absent_message_locked(job->fs, mailbox, uid);
+        return ANSWER_ENTRY;
+    }
+    attr_message(job->fs, mailbox_message_id_locked(mailbox), &message, &attr);
+    *entry_out = entry_for(&attr);
+    return ANSWER_ENTRY;
+}
+
+static enum answer find_child_locked(struct job *job, struct mailbox *mailbox,
+                                     struct fuse_entry_param *entry_out)
+{
+    struct mailbox *child = mailbox_child_locked(mailbox, job->name);
+    struct stat attr;
+
+    if (!child || mailbox_gone_locked(child)) {
+        if (!tree_fresh_locked(job))
+            return ANSWER_WAITS;
+        *entry_out = (struct fuse_entry_param){.entry_timeout = job->fs->absent_seconds};
+        return ANSWER_ENTRY;
+    }
+    attr_directory_locked(job->fs, child, &attr);
+    *entry_out = entry_for(&attr);
+    return ANSWER_ENTRY;
+}
+
+static void lookup_run(struct job *job)
+{
+    struct account *account = job->fs->account;
+    struct fuse_entry_param entry;
+    struct mailbox *mailbox;
+    enum answer answer = ANSWER_ERROR;
+
+    account_lock(account);
+    int error = node_directory_locked(account, job->ino, &mailbox);
+    if (!error) {
+        uint32_t uid = name_message_uid(job->name);
+
+        answer =
+            uid ? find_message_locked(job, mailbox, uid, &entry) : find_child_locked(job, mailbox, &entry);
+    }
+    account_unlock(account);
+    if (answer == ANSWER_ENTRY)
+        fuse_reply_entry(job_take(job), &entry);
+    else if (answer == ANSWER_ERROR)
+        job_reply_error(job, error);
+}
+
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    struct fs *fs = ops_fs(req);
+
+    if (strlen(name) >= NAME_SIZE) {
+        fuse_reply_err(req, ENAMETOOLONG);
+        return;
+    }
+    struct job *job = job_new(fs, fs->jobs, req, lookup_run, name);
+    job->ino = parent;
+    job_extend(job, LISTING_PATIENCE);
+    lookup_run(job);
+}
+
+/* ---- opendir ----------------------------------------------------------------------------------- */
+
+/* The kernel drops its listing unless told to keep it, and reads a new one after this reply. Only when
+ * it has got the reply is the listing known to be no older than `generation`. */
+static void reply_opendir(struct job *job, uint32_t dir_id, uint64_t generation)
+{
+    struct fs *fs = job->fs;
+    struct fuse_file_info fi = job->fi;
+    bool kept = fi.keep_cache;
+
+    if (fuse_reply_open(job_take(job), &fi) != 0 || kept)
+        return;
+    account_lock(fs->account);
+    listing_set(&fs->listing, dir_id, generation);
+    account_unlock(fs->account);
+}
+
+static void opendir_run(struct job *job)
+{
+    struct account *account = job->fs->account;
+    struct mailbox *mailbox = NULL;
+    uint64_t generation = 0;
+    uint64_t cached;
+    uint32_t dir_id = 0;
+
+    account_lock(account);
+    int error = node_directory_locked(account, job->ino, &mailbox);
+    if (!error && (!tree_fresh_locked(job) || !mailbox_proven_locked(job, mailbox))) {
+        account_unlock(account);
+        return;
+    }
+    if (!error) {
+        /* the wait may have told that it is gone */
+        error = mailbox_gone_locked(mailbox) ? ESTALE : 0;
+        dir_id = mailbox_dir_id(mailbox);
+        generation = mailbox_generation_locked(mailbox);
+        job->fi.fh = mailbox_message_id_locked(mailbox);
+        job->fi.cache_readdir = 1;
+        job->fi.keep_cache = listing_find(&job->fs->listing, dir_id, &cached) && cached == generation;
+    }
+    account_unlock(account);
+    if (error)
+        job_reply_error(job, error);
+    else
+        reply_opendir(job, dir_id, generation);
+}
+
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct fs *fs = ops_fs(req);
+    struct job *job = job_new(fs, fs->jobs, req, opendir_run, NULL);
+
+    job->ino = ino;
+    job->fi = *fi;
+    job_extend(job, LISTING_PATIENCE);
+    opendir_run(job);
+}
+
+/* fh is the message_id at opendir, a number: there is nothing to release. */
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)ino;
+    (void)fi;
+    fuse_reply_err(req, 0);
+}
+
+/* ---- readdir ----------------------------------------------------------------------------------- */
+
+struct page {
+    fuse_req_t req;
+    struct fs *fs;
+    char *bytes;
+    size_t size, used;
+    bool plus;
+};
+
+/* False when it does not fit any more. */
+static bool add(struct page *page, const char *name, const struct stat *attr, off_t offset, bool node)
+{
+    size_t room = page->size - page->used;
+    char *at = page->bytes + page->used;
+    size_t need;
+
+    if (page->plus) {
+        struct fuse_entry_param entry = entry_for(attr);
+
+        if (!node)
+            entry.ino = 0; /* the kernel has it already */
+        need = fuse_add_direntry_plus(page->req, at, room, name, &entry, offset);
+    } else {
+        need = fuse_add_direntry(page->req, at, room, name, attr, offset);
+    }
+    if (need > room)
+        return false;
+    page->used += need;
+    return true;
+}
+
+static bool add_dots(struct page *page, struct mailbox *mailbox, off_t offset)
+{
+    struct mailbox *parent = mailbox_parent(mailbox);
+    struct stat here = {.st_ino = node_of_directory(page->fs->account, mailbox), .st_mode = S_IFDIR};
+    struct stat above = here;
+
+    if (parent && here.st_ino != FUSE_ROOT_ID)
+        above.st_ino = node_of_directory(page->fs->account, parent);
+    if (offset < 1 && !add(page, ".", &here, 1, false))
+        return false;
+    return offset >= 2 || add(page, "..", &above, 2, false);
+}
+
+static bool add_children(struct page *page, struct mailbox *mailbox, off_t offset)
+{
+    uint32_t after = offset > CHILDREN_BASE ? (uint32_t)(offset - CHILDREN_BASE) : 0;
+    struct mailbox *child;
+    struct stat attr;
+
+    while ((child = mailbox_next_child_locked(mailbox, after))) {
+        after = mailbox_dir_id(child);
+        attr_directory_locked(page->fs, child, &attr);
+        if (!add(page, mailbox_file_name(child), &attr, CHILDREN_BASE + after, true))
+            return false;
+    }
+    return true;
+}
+
+static void add_messages(struct page *page, struct mailbox *mailbox, off_t offset)
+{
+    uint32_t after = offset > MESSAGES_BASE ? (uint32_t)(offset - MESSAGES_BASE) : 0;
+    uint32_t message_id = mailbox_message_id_locked(mailbox);
+    struct message message;
+    char name[NAME_SIZE];
+    struct stat attr;
+    size_t hint = 0;
+
+    while (mailbox_next_locked(mailbox, after, &hint, &message)) {
+        after = message.uid;
+        attr_message(page->fs, message_id, &message, &attr);
+        name_of_message(after, name);
+        if (!add(page, name, &attr, MESSAGES_BASE + after, true))
+            return;
+    }
+}
+
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, uint64_t message_id, bool plus)
+{
+    struct fs *fs = ops_fs(req);
+    struct mailbox *mailbox;
+    struct page page = {.req = req, .fs = fs, .size = size < REPLY_MAX ? size : REPLY_MAX, .plus = plus};
+
+    page.bytes = malloc(page.size);
+    if (!page.bytes) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+
+    account_lock(fs->account);
+    int error = node_directory_locked(fs->account, ino, &mailbox);
+    if (!error && mailbox_message_id_locked(mailbox) != message_id)
+        error = ESTALE; /* half of one mailbox and half of its successor is no listing */
+    if (!error && offset < MESSAGES_BASE &&
+        (!add_dots(&page, mailbox, offset) || !add_children(&page, mailbox, offset)))
+        offset = -1;
+    if (!error && offset >= 0 && offset <= MESSAGES_BASE + UINT32_MAX)
+        add_messages(&page, mailbox, offset);
+    account_unlock(fs->account);
+    if (error)
+        fuse_reply_err(req, error);
+    else
+        fuse_reply_buf(req, page.bytes, page.used);
+    free(page.bytes);
+}
+
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+    list(req, ino, size, offset, fi->fh, false);
+}
+
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+    list(req, ino, size, offset, fi->fh, true);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "../imap/mem.h"
+#include "attr.h"
+#include "body.h"
+#include "node.h"
+#include "ops.h"
+
+/* An open message. Readable as long as it is open, also when it is expunged meanwhile. */
+struct file {
+    struct body *body;
+    struct stat attr;             /* constant once open */
+    struct file *previous, *next; /* fs->files, guarded by the account lock */
+};
+
+static struct file *file_new_locked(struct fs *fs, struct mailbox *mailbox, const struct message *message)
+{
+    struct file *file = imap_xcalloc(1, sizeof(*file));
+
+    file->body = body_open_locked(mailbox, message);
+    attr_message(fs, mailbox_message_id_locked(mailbox), message, &file->attr);
+    file->next = fs->files;
+    if (file->next)
+        file->next->previous = file;
+    fs->files = file;
+    return file;
+}
+
+static void file_free(struct fs *fs, struct file *file)
+{
+    account_lock(fs->account);
+    if (file->previous)
+        file->previous->next = file->next;
+    else
+        fs->files = file->next;
+    if (file->next)
+        file->next->previous = file->previous;
+    body_close_locked(file->body);
+    account_unlock(fs->account);
+    free(file);
+}
+
+static struct file *file_of(const struct fuse_file_info *fi)
+{
+    return (struct file *)(uintptr_t)fi->fh;
+}
+
+void op_file_close_all(struct fs *fs)
+{
+    while (fs->files)
+        file_free(fs, fs->files);
+}
+
+/* ---- getattr ----------------------------------------------------------------------------------- */
+
+static int attr_of(struct fs *fs, fuse_ino_t ino, struct stat *attr_out)
+{
+    struct mailbox *mailbox;
+    struct message message;
+    int error;
+
+    account_lock(fs->account);
+    if (node_uid(ino)) {
+        error = node_message_locked(fs->account, ino, &mailbox, &message);
+        if (!error)
+            attr_message(fs, node_id(ino), &message, attr_out);
+    } else {
+        error = node_directory_locked(fs->account, ino, &mailbox);
+        if (!error)
+            attr_directory_locked(fs, mailbox, attr_out);
+    }
+    account_unlock(fs->account);
+    return error;
+}
+
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct stat attr;
+    int error = 0;
+
+    if (fi && node_uid(ino) && fi->fh)
+        attr = file_of(fi)->attr;
+    else
+        error = attr_of(ops_fs(req), ino, &attr);
+    if (error)
+        fuse_reply_err(req, error);
+    else
+        fuse_reply_attr(req, &attr, OPS_CACHE_SECONDS);
+}
+
+/* ---- open -------------------------------------------------------------------------------------- */
+
+static void open_reply(struct job *job)
+{
+    struct fs *fs = job->fs;
+    struct file *file = job->file;
+    struct fuse_file_info fi = job->fi;
+
+    fi.fh = (uintptr_t)file;
+    fi.keep_cache = 1;
+    fi.noflush = 1;
+    if (fuse_reply_open(job_take(job), &fi) != 0) /* the asker is gone, so there will be no release */
+        file_free(fs, file);
+}
+
+/* The kernel must know the true size when it gets the reply. */
+static void open_reply_corrected(struct job *job)
+{
+    notify_attributes_now(job->fs->notify, job->ino);
+    open_reply(job);
+}
+
+static void open_abandon(struct job *job)
+{
+    if (job->file)
+        file_free(job->fs, job->file);
+    job->file = NULL;
+}
+
+static void open_run(struct job *job)
+{
+    struct fs *fs = job->fs;
+    struct mailbox *mailbox;
+    struct message message;
+    uint64_t size = 0;
+    int error = 0;
+
+    account_lock(fs->account);
+    if (!job->file) {
+        error = node_message_locked(fs->account, job->ino, &mailbox, &message);
+        if (!error) {
+            job->told = message.size;
+            job->file = file_new_locked(fs, mailbox, &message);
+        }
+    }
+    if (!error && !body_size_known_locked(job->file->body, &job->body_wait.wait)) {
+        job_waits_locked(job, 0);
+        account_unlock(fs->account);
+        return;
+    }
+    if (!error) {
+        size = body_size_locked(job->file->body);
+        job->file->attr.st_size = (off_t)size;
+        job->file->attr.st_blocks = (blkcnt_t)((size + 511) / 512);
+    }
+    account_unlock(fs->account);
+
+    if (error)
+        job_reply_error(job, error);
+    else if (size != job->told || notify_changes_pending(fs->notify))
+        job_run_later(job, open_reply_corrected);
+    else
+        open_reply(job);
+}
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct fs *fs = ops_fs(req);
+
+    if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC) {
+        fuse_reply_err(req, EROFS);
+        return;
+    }
+    struct job *job = job_new(fs, fs->jobs, req, open_run, NULL);
+    job->ino = ino;
+    job->fi = *fi;
+    job->abandon = open_abandon;
+    open_run(job);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)ino;
+    file_free(ops_fs(req), file_of(fi));
+    fuse_reply_err(req, 0);
+}
+
+/* ---- read -------------------------------------------------------------------------------------- */
+
+static void read_reply(struct job *job, size_t len)
+{
+    char *buffer = ops_buffer(len);
+    ssize_t n = buffer ? body_read(job->file->body, buffer, len, (uint64_t)job->offset) : -ENOMEM;
+
+    if (n == (ssize_t)len)
+        fuse_reply_buf(job_take(job), buffer, len);
+    else
+        job_reply_error(job, n < 0 ? (int)-n : EIO); /* a short answer would be taken for the end */
+}
+
+static void read_run(struct job *job)
+{
+    struct fs *fs = job->fs;
+    struct body *body = job->file->body;
+    uint64_t offset = (uint64_t)job->offset;
+    size_t len = job->size;
+
+    account_lock(fs->account);
+    uint64_t size = body_size_locked(body);
+    if (offset >= size)
+        len = 0;
+    else if (len > size - offset)
+        len = (size_t)(size - offset);
+    if (len && !body_available_locked(body, offset, len, &job->body_wait)) {
+        job_waits_locked(job, 0);
+        account_unlock(fs->account);
+        return;
+    }
+    account_unlock(fs->account);
+    if (len)
+        read_reply(job, len);
+    else
+        fuse_reply_buf(job_take(job), NULL, 0);
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+    struct fs *fs = ops_fs(req);
+    struct job *job = job_new(fs, fs->jobs, req, read_run, NULL);
+
+    job->ino = ino;
+    job->file = file_of(fi);
+    job->size = size;
+    job->offset = offset;
+    read_run(job);
+}

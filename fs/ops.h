@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops: the file system that the kernel talks to; what all of its operations share.
+ *
+ * Threads: the kernel's requests come on several threads at once. An operation answers from memory
+ * under the account lock or becomes a job (job.h); it never waits. Struct fs is made by main before the
+ * session's loop and outlives it.
+ */
+#ifndef FS_OPS_H
+#define FS_OPS_H
+
+#include <fuse_lowlevel.h>
+
+#include "job.h"
+#include "listing.h"
+#include "mailbox.h"
+#include "notify.h"
+
+#define OPS_CACHE_SECONDS 86400.0 /* what changes is invalidated, so the kernel may keep things */
+
+struct file;
+
+struct fs {
+    struct account *account;
+    struct jobs *jobs;
+    struct notify *notify;
+    uid_t uid; /* shown as the owner of everything */
+    gid_t gid;
+    mode_t umask;
+    double absent_seconds; /* how long a name that may yet come to be is taken for absent */
+    time_t started;
+
+    /* guarded by the account lock */
+    struct listing listing;
+    struct file *files; /* open ones */
+};
+
+extern const struct fuse_lowlevel_ops ops_table;
+/* All but log and trace; their arg is the struct fs, whose account and notify must be set. */
+void ops_events(struct account_events *events_out);
+/* A buffer of the calling thread's, until its next call, which account_unlock may bring about; NULL when
+ * there is no memory. */
+char *ops_buffer(size_t size);
+
+/* op_dir.c */
+void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+/* op_file.c */
+void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* When the kernel asks nothing any more: closes what it never released. */
+void op_file_close_all(struct fs *fs);
+
+/* op_xattr.c */
+void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+
+static inline struct fs *ops_fs(fuse_req_t req)
+{
+    return fuse_req_userdata(req);
+}
+
+#endif
