@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "daemon.h"
+#include "mountpoint.h"
+#include "ops.h"
+#include "secret.h"
+
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+#define FUSE_THREADS 4
+
+static struct fuse_session *volatile session_to_end;
+static pthread_t main_thread;
+
+/* ---- signals ----------------------------------------------------------------------------------- */
+
+/* The loop sleeps on the main thread. Again every second: a signal just before it falls asleep would not
+ * wake it. */
+static void on_signal(int number)
+{
+    int saved = errno;
+
+    if (!pthread_equal(pthread_self(), main_thread)) {
+        pthread_kill(main_thread, number);
+    } else if (session_to_end) {
+        fuse_session_exit(session_to_end);
+        alarm(1);
+    }
+    errno = saved;
+}
+
+static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM};
+
+static void catch_signals(struct fuse_session *session)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+
+    main_thread = pthread_self();
+    session_to_end = session;
+    for (size_t i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++)
+        sigaction(ending_signals[i], &action, NULL);
+}
+
+/* From here on the end is under way; a second signal does not cut it short. */
+static void release_signals(void)
+{
+    session_to_end = NULL;
+    alarm(0);
+}
+
+/* ---- what the account says --------------------------------------------------------------------- */
+
+static void on_log(void *arg, int priority, const char *line)
+{
+    (void)arg;
+    daemon_log(priority, "%s", line);
+}
+
+static void on_trace(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,
+                     size_t len)
+{
+    const char *mark = direction == IMAP_TRACE_CLIENT ? "C:" : direction == IMAP_TRACE_SERVER ? "S:" : "#";
+
+    (void)arg;
+    flockfile(stderr);
+    (void)fprintf(stderr, "%u %s ", connection, mark);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)line[i];
+
+        if (c < 0x20 || c == 0x7f) /* a server's escape sequences are not for our terminal */
+            (void)fprintf(stderr, "\\x%02x", c);
+        else
+            putc_unlocked(c, stderr);
+    }
+    putc_unlocked('\n', stderr);
+    funlockfile(stderr);
+}
+
+static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args)
+{
+    char line[256];
+
+    (void)vsnprintf(line, sizeof(line), fmt, args);
+    line[strcspn(line, "\n")] = '\0';
+    daemon_log((int)level, "%s", line);
+}
+
+/* ---- mounting ---------------------------------------------------------------------------------- */
+
+static void add_option(struct fuse_args *args, const char *name, const char *value)
+{
+    char *options = NULL;
+    char *option = NULL;
+
+    if (asprintf(&option, "%s%s", name, value) < 0 || fuse_opt_add_opt_escaped(&options, option) != 0 ||
+        fuse_opt_add_arg(args, "-o") != 0 || fuse_opt_add_arg(args, options) != 0)
+        abort();
+    free(option);
+    free(options);
+}
+
+static struct fuse_session *new_session(const struct config *config, struct fs *fs)
+{
+    struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+    char *flags = strdup(config->mount_flags);
+    char *rest = NULL;
+
+    if (!flags || fuse_opt_add_arg(&args, "imapfs") != 0)
+        abort();
+    add_option(&args, "ro", "");
+    add_option(&args, "default_permissions", "");
+    add_option(&args, "subtype=", "imapfs");
+    add_option(&args, "fsname=", config->source);
+    if (config->allow_other)
+        add_option(&args, "allow_other", "");
+    for (char *flag = strtok_r(flags, ",", &rest); flag; flag = strtok_r(NULL, ",", &rest))
+        add_option(&args, flag, "");
+    struct fuse_session *session = fuse_session_new(&args, &ops_table, sizeof(ops_table), fs);
+    fuse_opt_free_args(&args);
+    free(flags);
+    return session;
+}
+
+static int loop(struct fuse_session *session, bool single_thread)
+{
+    if (single_thread)
+        return fuse_session_loop(session);
+
+    struct fuse_loop_config *loop_config = fuse_loop_cfg_create();
+    if (!loop_config)
+        abort();
+    fuse_loop_cfg_set_max_threads(loop_config, FUSE_THREADS);
+    int rc = fuse_session_loop_mt(session, loop_config);
+    fuse_loop_cfg_destroy(loop_config);
+    return rc;
+}
+
+/* Until unmounted or told to end by a signal. */
+static int serve_mounted(const struct config *config, struct fs *fs, struct fuse_session *session,
+                         struct daemon *daemon)
+{
+    fs->jobs = jobs_new(fs->account, config->endpoint.timeout_ms);
+    notify_start(fs->notify, session);
+    catch_signals(session);
+    daemon_ready(daemon);
+    daemon_log(LOG_INFO, "%s is mounted on %s", config->source, config->mountpoint);
+    int rc = loop(session, config->single_thread);
+    release_signals();
+    fuse_session_unmount(session); /* lazily: who still has files open does not hold it up */
+    jobs_stop(fs->jobs);
+    return rc < 0 ? EXIT_FAILED : 0;
+}
+
+static int mount_and_serve(const struct config *config, struct fs *fs, struct daemon *daemon)
+{
+    struct fuse_session *session = new_session(config, fs);
+    int rc = EXIT_FAILED;
+
+    if (!session) {
+        daemon_log(LOG_ERR, "cannot begin a FUSE session");
+        account_close(&fs->account);
+        return EXIT_FAILED;
+    }
+    bool mounted = fuse_session_mount(session, config->mountpoint) == 0;
+    if (mounted)
+        rc = serve_mounted(config, fs, session, daemon);
+    else
+        daemon_log(LOG_ERR,
+                   "cannot mount on %s: is FUSE there (/dev/fuse, fusermount3), and are you allowed to?",
+                   config->mountpoint);
+    /* Whoever waits is told so while there is a session to reply on. */
+    if (mounted)
+        op_file_close_all(fs);
+    account_close(&fs->account);
+    jobs_free(&fs->jobs);
+    notify_free(&fs->notify);
+    fuse_session_destroy(session);
+    return rc;
+}
+
+/* ---- the account ------------------------------------------------------------------------------- */
+
+static enum imap_status open_account(const struct config *config, const char *password, struct fs *fs,
+                                     struct imap_error *err)
+{
+    struct account_options options = {
+        .endpoint = config->endpoint,
+        .connections = config->connections,
+        .poll_ms = config->poll_s * 1000,
+        .root_mailbox = config->mailbox,
+        .cache_dir = config->cache_dir,
+        .cache_size = config->cache_size,
+    };
+    struct account_events events;
+
+    ops_events(&events);
+    events.log = on_log;
+    events.trace = config->debug ? on_trace : NULL;
+    options.endpoint.password = password;
+    return account_open(&options, &events, fs, &fs->account, err);
+}
+
+static int serve(const struct config *config, char **password, struct daemon *daemon)
+{
+    struct fs fs = {
+        .uid = config->uid,
+        .gid = config->gid,
+        .umask = config->umask,
+        .absent_seconds = config->poll_s,
+    };
+    struct imap_error err = {0};
+    int rc = EXIT_FAILED;
+
+    fs.notify = notify_new(&fs);
+    enum imap_status status = open_account(config, *password, &fs, &err);
+    secret_free(password);
+    if (status == IMAP_OK)
+        rc = mount_and_serve(config, &fs, daemon);
+    else
+        daemon_log(LOG_ERR, "%s", err.text);
+    notify_free(&fs.notify);
+    listing_fini(&fs.listing);
+    return rc;
+}
+
+/* ---- the process ------------------------------------------------------------------------------- */
+
+static void set_limits(void)
+{
+    struct rlimit files;
+
+    umask(077);
+    (void)signal(SIGPIPE, SIG_IGN);
+    mallopt(M_ARENA_MAX, 2); /* an arena a thread would cost more memory than the mail */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < 1024) {
+        files.rlim_cur = files.rlim_max < 1024 ? files.rlim_max : 1024;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static int fail(const struct imap_error *err, int code)
+{
+    daemon_log(LOG_ERR, "%s", err->text);
+    return code;
+}
+
+static int run(struct config *config)
+{
+    struct daemon daemon = {.status_fd = -1};
+    struct imap_error err = {0};
+    char *password = NULL;
+    char *mountpoint = NULL;
+
+    set_limits();
+    daemon_log_debug(config->debug);
+    if (mountpoint_prepare(config->mountpoint, &mountpoint, &err) != IMAP_OK)
+        return fail(&err, EXIT_FAILED);
+    free(config->mountpoint);
+    config->mountpoint = mountpoint;
+    if (secret_get(config, &password, &err) != IMAP_OK)
+        return fail(&err, EXIT_FAILED);
+    if (config->read_write)
+        daemon_log(LOG_NOTICE, "mounting read-only: this version cannot write");
+    if (!config->foreground && daemon_fork(&daemon, &err) != IMAP_OK) {
+        secret_free(&password);
+        return fail(&err, EXIT_FAILED);
+    }
+    fuse_set_log_func(on_fuse_log);
+    int rc = serve(config, &password, &daemon);
+    fuse_set_log_func(NULL);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    struct imap_error err = {0};
+    int rc = 0;
+
+    if (config_parse(argc, argv, &config, &err) != IMAP_OK) {
+        rc = fail(&err, EXIT_USAGE);
+    } else if (config.action == CONFIG_HELP) {
+        config_print_help(stdout);
+    } else if (config.action == CONFIG_VERSION) {
+        (void)printf("imapfs %s (FUSE library %s)\n", IMAPFS_VERSION, fuse_pkgversion());
+    } else {
+        rc = run(&config);
+    }
+    config_fini(&config);
+    return rc;
+}

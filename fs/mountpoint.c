@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include "mountpoint.h"
+
+#include <errno.h>
+#include <mntent.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STACKED_MAX 8 /* stale mounts on top of one another */
+
+/* Asks the kernel's table, which does not ask the mount itself. */
+static bool ours_is_mounted(const char *path)
+{
+    FILE *table = setmntent("/proc/self/mounts", "re");
+    const struct mntent *entry;
+    bool found = false;
+
+    if (!table)
+        return false;
+    while ((entry = getmntent(table))) {
+        if (strcmp(entry->mnt_dir, path) == 0)
+            found = strcmp(entry->mnt_type, "fuse.imapfs") == 0; /* the last one is on top */
+    }
+    endmntent(table);
+    return found;
+}
+
+static void unmount(const char *path)
+{
+    char *const argv[] = {(char *)"fusermount3", (char *)"-u", (char *)"-z", (char *)"-q",
+                          (char *)"--",          (char *)path, NULL};
+    pid_t pid;
+
+    if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+        return;
+    if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0)
+        return;
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+static enum imap_status resolve(const char *path, char **resolved_out, struct imap_error *err)
+{
+    *resolved_out = realpath(path, NULL);
+    if (*resolved_out)
+        return IMAP_OK;
+    if (errno == ENOENT)
+        return imap_error_set(err, IMAP_USAGE, "the mount point %.150s does not exist: mkdir it first", path);
+    return imap_error_set(err, IMAP_USAGE, "the mount point %.120s cannot be used: %s", path,
+                          strerror(errno));
+}
+
+static enum imap_status check(const char *path, struct imap_error *err)
+{
+    struct stat status;
+
+    for (int i = 0; i < STACKED_MAX && stat(path, &status) != 0; i++) {
+        if (errno != ENOTCONN || !ours_is_mounted(path))
+            return imap_error_set(err, IMAP_USAGE, "the mount point %.120s cannot be used: %s", path,
+                                  strerror(errno));
+        unmount(path);
+    }
+    if (stat(path, &status) != 0)
+        return imap_error_set(err, IMAP_USAGE,
+                              "the mount point %.120s is left over from a killed imapfs: "
+                              "fusermount3 -u it",
+                              path);
+    if (ours_is_mounted(path))
+        return imap_error_set(err, IMAP_USAGE,
+                              "an imapfs is mounted on %.120s already: end it first by fusermount3 -u", path);
+    if (!S_ISDIR(status.st_mode))
+        return imap_error_set(err, IMAP_USAGE, "the mount point %.150s is not a directory", path);
+    if (geteuid() != 0 && access(path, W_OK) != 0)
+        return imap_error_set(
+            err, IMAP_USAGE,
+            "the mount point %.120s is not yours to mount on: take a directory that you can write to", path);
+    return IMAP_OK;
+}
+
+enum imap_status mountpoint_prepare(const char *path, char **resolved_out, struct imap_error *err)
+{
+    enum imap_status status = resolve(path, resolved_out, err);
+
+    if (status == IMAP_OK)
+        status = check(*resolved_out, err);
+    if (status != IMAP_OK) {
+        free(*resolved_out);
+        *resolved_out = NULL;
+    }
+    return status;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mountpoint: is there a directory to mount on, and nothing of ours on it already?
+ */
+#ifndef FS_MOUNTPOINT_H
+#define FS_MOUNTPOINT_H
+
+#include "imap/error.h"
+
+/* Removes what an imapfs that was killed has left there. *resolved_out (the caller's) is the absolute
+ * path. IMAP_USAGE with one line that says what to do. */
+enum imap_status mountpoint_prepare(const char *path, char **resolved_out, struct imap_error *err) IMAP_CHECK;
+
+#endif
