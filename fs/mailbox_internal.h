@@ -19,8 +19,7 @@ struct mailbox {
     char *wire;             /* as the server spells it */
     char *file;             /* name in the parent's directory */
     uint32_t dir_id;
-    struct mailbox *map_next; /* tree.c: chain of its hash bucket */
-    struct mailbox *all_next; /* tree.c: every mailbox of the account */
+    struct mailbox *wire_next, *file_next, *all_next; /* tree.c: chains */
 
     /* ---- the tree ---- */
     struct mailbox **children; /* sorted by dir_id, the gone ones left out */
@@ -29,7 +28,8 @@ struct mailbox {
     char *special_use;   /* interned for the life of the account, or NULL */
     bool gone;           /* not in the last LIST, nor implied by a child that is */
     bool subscribed;
-    unsigned round; /* tree.c: the listing that named it last */
+    bool children_changed;  /* tree.c: to be put in order */
+    unsigned round, listed; /* tree.c: the listing that implied it last, that named it last */
 
     /* ---- its messages ---- */
     uint32_t uidvalidity; /* 0: not known */
@@ -64,7 +64,8 @@ void mailbox_free(struct mailbox **mailbox);
 void mailbox_touch_locked(struct mailbox *mailbox); /* something visible changed: generation, mtime */
 /* Forgets all messages and takes on the new UIDVALIDITY (0: unknown). */
 void mailbox_reset_locked(struct mailbox *mailbox, uint32_t uidvalidity);
+/* Adds a child, out of order until the children are put in order, which also drops the gone ones. */
 void mailbox_add_child_locked(struct mailbox *mailbox, struct mailbox *child);
-void mailbox_drop_child_locked(struct mailbox *mailbox, struct mailbox *child);
+void mailbox_order_children_locked(struct mailbox *mailbox);
 
 #endif

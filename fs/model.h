@@ -12,14 +12,13 @@
 
 #include <pthread.h>
 
+#include "bodies.h"
 #include "flagset.h"
 #include "ids.h"
 #include "mailbox.h"
 #include "pending.h"
 #include "tree.h"
 #include "watch.h"
-
-struct bodies; /* fetcher's */
 
 struct account {
     pthread_mutex_t lock;
@@ -28,6 +27,7 @@ struct account {
     struct imap_pool *pool;       /* constant from open to close */
     struct bodies *bodies;        /* constant from open to close */
     unsigned poll_ms;             /* constant */
+    bool many_connections;        /* constant; else bodies make connection 0 change mailboxes, too */
     struct timespec opened;       /* CLOCK_REALTIME, constant */
     struct mailbox *top;          /* of the whole account, constant */
     struct mailbox *root;         /* what is mounted: top or one below it, constant once open */
@@ -42,21 +42,5 @@ struct account {
 };
 
 int64_t model_now_ms(void); /* CLOCK_MONOTONIC */
-
-/* ---- what the bodies side (fetcher) offers to the model ------------------------------------------ */
-
-/* Opens the spool in cache_dir. The account's lock and pool exist; no command may be submitted yet. */
-enum imap_status bodies_new(struct account *account, const char *cache_dir, uint64_t cache_size,
-                            struct bodies **bodies_out, struct imap_error *err) IMAP_CHECK;
-/* After the pool is gone (every command has been told its end): frees spool, bodies, everything. Waits
- * still queued on bodies are ended with IMAP_CANCEL by pending_finish_locked. */
-void bodies_free(struct bodies **bodies);
-/* The message was expunged: waiters get IMAP_GONE; an open body stays readable as far as it is there. */
-void bodies_message_gone_locked(struct mailbox *mailbox, uint32_t message_id, uint32_t uid);
-/* UIDVALIDITY changed: mailbox->message_id is still the old one, and is retired after this call. What is
- * in flight under it must not be taken for the new one's. */
-void bodies_mailbox_reset_locked(struct mailbox *mailbox);
-/* Frees mailbox->bodies (NULL allowed); the account is being closed. */
-void bodies_mailbox_free(struct mailbox *mailbox);
 
 #endif

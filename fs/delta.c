@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * delta: the one place that changes a mailbox's columns (but for a reset; see mailbox_reset_locked).
+ *
+ * 1. After it has returned, columns, generation, the bodies and the notes for the kernel agree.
+ * 2. Before a mailbox was complete once, the kernel has been shown nothing: no notes a message.
+ * 3. A size that a literal has proven is not replaced by a claim.
+ */
+#include <stdlib.h>
+
+#include "../imap/mem.h"
+#include "sync.h"
+
+static void forget(struct mailbox *mailbox, uint32_t uid)
+{
+    if (mailbox->message_id)
+        bodies_message_gone_locked(mailbox->account->bodies, mailbox->message_id, uid);
+    if (mailbox->known)
+        pending_note_locked(mailbox->account, NOTE_GONE, mailbox, uid, NULL);
+}
+
+/* A sorted merge of the columns with the UIDs that stay (or, with stays false, go). */
+static bool drop_by(struct mailbox *mailbox, const struct delta *delta, bool stays)
+{
+    struct columns *columns = &mailbox->columns;
+    if (!columns->count)
+        return false;
+    const size_t count = stays ? delta->row_count : delta->gone_count;
+    uint8_t *drop = imap_xcalloc(columns->count, 1);
+    size_t dropped = 0;
+    for (size_t at = 0, other = 0; at < columns->count; at++) {
+        const uint32_t uid = columns->uid[at];
+        while (other < count && (stays ? delta->rows[other].uid : delta->gone[other]) < uid)
+            other++;
+        const bool listed = other < count && (stays ? delta->rows[other].uid : delta->gone[other]) == uid;
+        if (listed == stays)
+            continue;
+        drop[at] = 1;
+        dropped++;
+        forget(mailbox, uid);
+    }
+    if (dropped)
+        columns_compact(columns, drop);
+    free(drop);
+    return dropped != 0;
+}
+
+static bool drop_one(struct mailbox *mailbox, uint32_t uid)
+{
+    size_t at = 0;
+    if (!columns_find(&mailbox->columns, uid, &at))
+        return false;
+    forget(mailbox, uid);
+    columns_remove(&mailbox->columns, at);
+    return true;
+}
+
+static bool put_row(struct mailbox *mailbox, const struct row *row)
+{
+    struct columns *columns = &mailbox->columns;
+    size_t at = 0;
+    const bool there = columns_find(columns, row->uid, &at);
+    if (there && !columns_update(columns, at, row))
+        return false;
+    if (!there)
+        columns_insert(columns, row);
+    if (mailbox->known)
+        pending_note_locked(mailbox->account, there ? NOTE_CHANGED : NOTE_NEW, mailbox, row->uid, NULL);
+    return true;
+}
+
+/* New rows below existing ones: rare, and one by one each would move all that is above. */
+static bool interleaved(const struct columns *columns, const struct delta *delta)
+{
+    size_t inserted = 0;
+    for (size_t i = 0; i < delta->row_count; i++) {
+        size_t at = columns_lower(columns, delta->rows[i].uid);
+        if (at == columns->count)
+            break; /* the rest is appended */
+        inserted += columns->uid[at] != delta->rows[i].uid;
+    }
+    return inserted > 16;
+}
+
+static void merge_rows(struct mailbox *mailbox, const struct delta *delta)
+{
+    const struct columns old = mailbox->columns;
+    struct columns *merged = &mailbox->columns;
+    *merged = (struct columns){0};
+    columns_reserve(merged, old.count + delta->row_count);
+    size_t at = 0;
+    for (size_t i = 0; i <= delta->row_count; i++) {
+        const uint64_t limit = i < delta->row_count ? delta->rows[i].uid : (uint64_t)UINT32_MAX + 1;
+        for (; at < old.count && old.uid[at] <= limit; at++) {
+            struct row row;
+            columns_get(&old, at, &row);
+            if (row.modseq)
+                row.has |= ROW_MODSEQ;
+            columns_insert(merged, &row);
+        }
+        if (i < delta->row_count)
+            put_row(mailbox, &delta->rows[i]);
+    }
+    struct columns gone = old;
+    columns_fini(&gone);
+}
+
+void delta_apply_locked(struct mailbox *mailbox, const struct delta *delta)
+{
+    bool changed = false;
+    if (delta->whole)
+        changed |= drop_by(mailbox, delta, true);
+    if (delta->gone_count == 1)
+        changed |= drop_one(mailbox, delta->gone[0]);
+    else if (delta->gone_count)
+        changed |= drop_by(mailbox, delta, false);
+    if (interleaved(&mailbox->columns, delta)) {
+        merge_rows(mailbox, delta);
+        changed = true;
+    } else {
+        columns_reserve(&mailbox->columns, delta->whole ? delta->row_count : 0);
+        for (size_t i = 0; i < delta->row_count; i++)
+            changed |= put_row(mailbox, &delta->rows[i]);
+    }
+    if (changed && mailbox->known)
+        mailbox_touch_locked(mailbox);
+}

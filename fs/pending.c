@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "pending.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../imap/mem.h"
+#include "model.h"
+
+#define LINE_SIZE 512
+
+struct finished {
+    struct finished *next;
+    struct wait_queue waits;
+    bool failed;
+    struct imap_error err;
+};
+
+struct submission {
+    struct submission *next;
+    const char *mailbox;
+    unsigned flags;
+    uint64_t weight;
+    struct imap_command *command;
+};
+
+struct line {
+    struct line *next;
+    int priority;
+    char text[LINE_SIZE];
+};
+
+/* The tails point into the struct itself: a copy of a list that is not empty stays right, since only
+ * the original appends. */
+void pending_init(struct pending *pending)
+{
+    *pending = (struct pending){0};
+    pending->finished_tail = &pending->finished;
+    pending->submissions_tail = &pending->submissions;
+    pending->lines_tail = &pending->lines;
+}
+
+bool pending_empty(const struct pending *pending)
+{
+    return !pending->note_count && !pending->finished && !pending->submissions && !pending->lines;
+}
+
+void pending_submit_locked(struct account *account, const char *mailbox, unsigned flags, uint64_t weight,
+                           struct imap_command *command)
+{
+    struct submission *submission = imap_xcalloc(1, sizeof *submission);
+    *submission =
+        (struct submission){.mailbox = mailbox, .flags = flags, .weight = weight, .command = command};
+    *account->pending.submissions_tail = submission;
+    account->pending.submissions_tail = &submission->next;
+}
+
+static struct finished *finished_new(struct account *account, const struct imap_error *err)
+{
+    struct finished *finished = imap_xcalloc(1, sizeof *finished);
+    wait_queue_init(&finished->waits);
+    if (err) {
+        finished->failed = true;
+        finished->err = *err;
+    }
+    *account->pending.finished_tail = finished;
+    account->pending.finished_tail = &finished->next;
+    return finished;
+}
+
+void pending_finish_locked(struct account *account, struct wait_queue *waits, const struct imap_error *err)
+{
+    if (waits->first)
+        wait_queue_move(waits, &finished_new(account, err)->waits);
+}
+
+void pending_refuse_locked(struct account *account, struct wait *wait, const struct imap_error *err)
+{
+    struct wait_queue one;
+    wait_queue_init(&one);
+    wait_queue_add(&one, wait);
+    pending_finish_locked(account, &one, err);
+}
+
+void pending_note_locked(struct account *account, enum note_kind kind, struct mailbox *mailbox, uint32_t uid,
+                         struct mailbox *child)
+{
+    struct pending *pending = &account->pending;
+    if (kind == NOTE_LISTING && pending->note_count) {
+        const struct note *last = &pending->notes[pending->note_count - 1];
+        if (last->kind == NOTE_LISTING && last->mailbox == mailbox)
+            return;
+    }
+    if (pending->note_count == pending->note_capacity) {
+        pending->note_capacity = pending->note_capacity ? 2 * pending->note_capacity : 16;
+        pending->notes = imap_xreallocarray(pending->notes, pending->note_capacity, sizeof *pending->notes);
+    }
+    pending->notes[pending->note_count++] =
+        (struct note){.kind = kind, .uid = uid, .mailbox = mailbox, .child = child};
+}
+
+void pending_log_locked(struct account *account, int priority, const char *fmt, ...)
+{
+    struct line *line = imap_xcalloc(1, sizeof *line);
+    line->priority = priority;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line->text, sizeof line->text, fmt, args);
+    va_end(args);
+    *account->pending.lines_tail = line;
+    account->pending.lines_tail = &line->next;
+}
+
+static void run_note(const struct account *account, const struct note *note)
+{
+    const struct account_events *events = &account->events;
+    void *arg = account->events_arg;
+    switch (note->kind) {
+    case NOTE_NEW:
+        if (events->message_new)
+            events->message_new(arg, note->mailbox, note->uid);
+        break;
+    case NOTE_GONE:
+        if (events->message_gone)
+            events->message_gone(arg, note->mailbox, note->uid);
+        break;
+    case NOTE_CHANGED:
+        if (events->message_changed)
+            events->message_changed(arg, note->mailbox, note->uid);
+        break;
+    case NOTE_LISTING:
+        if (events->listing_changed)
+            events->listing_changed(arg, note->mailbox);
+        break;
+    case NOTE_CHILD_GONE:
+        if (events->child_gone)
+            events->child_gone(arg, note->mailbox, note->child);
+        break;
+    }
+}
+
+void pending_run(struct account *account, struct pending *pending)
+{
+    for (struct line *line = pending->lines, *next; line; line = next) {
+        next = line->next;
+        if (account->events.log)
+            account->events.log(account->events_arg, line->priority, line->text);
+        free(line);
+    }
+    for (size_t i = 0; i < pending->note_count; i++)
+        run_note(account, &pending->notes[i]);
+    free(pending->notes);
+    for (struct finished *finished = pending->finished, *next; finished; finished = next) {
+        next = finished->next;
+        wait_queue_run(&finished->waits, finished->failed ? &finished->err : NULL);
+        free(finished);
+    }
+    for (struct submission *submission = pending->submissions, *next; submission; submission = next) {
+        next = submission->next;
+        imap_pool_submit(account->pool, submission->mailbox, submission->flags, submission->weight,
+                         submission->command);
+        free(submission);
+    }
+}
