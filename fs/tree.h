@@ -15,11 +15,11 @@
 #define TREE_MAX_DEPTH 100u        /* components of a name */
 #define TREE_MAX_PREFIXES 16u      /* namespaces listed on their own */
 
-struct listing;
+struct treelist;
 
 struct tree {
-    struct mailbox **buckets; /* by wire name */
-    size_t bucket_count, count;
+    struct mailbox **by_wire, **by_file; /* hash tables of as many buckets; chained */
+    size_t buckets, count;
     struct mailbox *all;
     char **uses; /* special-use names, interned */
     size_t use_count;
@@ -29,25 +29,41 @@ struct tree {
     bool extended_refused; /* the server said BAD to LIST ... RETURN */
     unsigned round;
     int64_t listed_ms; /* when the last complete listing was asked for; 0: never */
-    struct listing *running;
+    struct treelist *running;
     struct wait_queue waits;
 };
 
 void tree_init(struct account *account);
 void tree_fini(struct account *account);
 struct mailbox *tree_find_locked(struct account *account, const char *wire, size_t len);
+/* The child by its file name, one that is gone included. */
+struct mailbox *tree_child_locked(const struct mailbox *parent, const char *file);
 /* Begins a listing unless one runs. `waits` of the tree are told its end. */
 void tree_list_locked(struct account *account);
 /* The mailbox at a UTF-8 path with the server's delimiter or "/"; NULL when there is none. */
 struct mailbox *tree_at_locked(struct account *account, const char *path);
 
-/* ---- a collected listing; tested on its own ---- */
-struct listing *listing_new(void);
-void listing_free(struct listing **listing);
-/* From LIST (or LSUB: only the subscription counts). False when a cap was hit: the listing is void. */
-bool listing_add(struct listing *listing, const struct imap_list *entry, bool lsub);
-/* Makes the tree what the listing says and notes the differences. */
-enum imap_status tree_apply_locked(struct account *account, const struct listing *listing,
+/* ---- a collected listing; treelist.c runs the commands, tree.c applies ---- */
+struct tree_item {
+    char *name;
+    size_t len;
+    char delimiter;
+    bool subscribed; /* LSUB named it */
+    unsigned attributes;
+    char *special_use;
+    struct mailbox *mailbox; /* tree.c's */
+};
+struct tree_items {
+    struct tree_item *items;
+    size_t count, capacity;
+    bool overflow; /* a cap was hit: void */
+};
+void tree_items_fini(struct tree_items *items);
+/* From LIST; or LSUB, of which only the subscription counts. Trailing delimiters are cut off. */
+void tree_items_add(struct tree_items *items, const struct imap_list *entry, bool lsub);
+/* Makes the tree what the items say and notes the differences; sorts the items. On failure the tree is
+ * what it was. */
+enum imap_status tree_apply_locked(struct account *account, struct tree_items *items,
                                    struct imap_error *err) IMAP_CHECK;
 
 #endif

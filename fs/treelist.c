@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * treelist: the commands whose answers make the tree: LIST, LSUB where LIST cannot tell subscriptions,
+ * NAMESPACE once, and a LIST of each namespace that LIST "" "*" leaves out.
+ *
+ * All go to the watching connection, so that their answers come on one thread; only `items` and the
+ * namespaces are filled there without the lock, and nobody else looks at them before the last command
+ * has ended.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <syslog.h>
+
+#include "../imap/mem.h"
+#include "mailbox_internal.h"
+
+#define ATTEMPTS 2
+
+struct treelist {
+    struct account *account;
+    struct tree_items items;
+    char *prefixes[TREE_MAX_PREFIXES]; /* from NAMESPACE */
+    char delimiters[TREE_MAX_PREFIXES];
+    size_t prefix_count;
+    unsigned outstanding; /* guarded by the lock, as all below */
+    unsigned attempt;
+    bool extended, extended_bad;
+    bool asked_prefixes;
+    int64_t asked_ms;
+    struct imap_error err;
+};
+
+static void treelist_free(struct treelist *list)
+{
+    tree_items_fini(&list->items);
+    for (size_t i = 0; i < list->prefix_count; i++)
+        free(list->prefixes[i]);
+    free(list);
+}
+
+static void on_response(void *arg, const struct imap_response *response)
+{
+    struct treelist *list = arg;
+    if (response->type == IMAP_RESP_LIST)
+        tree_items_add(&list->items, &response->list, false);
+    else if (response->type == IMAP_RESP_LSUB)
+        tree_items_add(&list->items, &response->list, true);
+}
+
+static void take_prefixes(struct treelist *list, const struct imap_namespace_entry *entry)
+{
+    for (; entry && list->prefix_count < TREE_MAX_PREFIXES; entry = entry->next) {
+        /* A wildcard within would list something else. */
+        if (!*entry->prefix || strpbrk(entry->prefix, "%*"))
+            continue;
+        list->delimiters[list->prefix_count] = entry->delimiter;
+        list->prefixes[list->prefix_count++] = imap_xstrdup(entry->prefix);
+    }
+}
+
+static void on_namespaces(void *arg, const struct imap_response *response)
+{
+    if (response->type != IMAP_RESP_NAMESPACE)
+        return;
+    take_prefixes(arg, response->ns.personal);
+    take_prefixes(arg, response->ns.other);
+    take_prefixes(arg, response->ns.shared);
+}
+
+static void submit(struct treelist *list, struct imap_command *command,
+                   void (*response)(void *, const struct imap_response *),
+                   void (*done)(void *, const struct imap_result *))
+{
+    const struct imap_command_events events = {.response = response, .done = done};
+    imap_command_on(command, &events, list);
+    list->outstanding++;
+    pending_submit_locked(list->account, NULL, IMAP_POOL_WATCHER, 0, command);
+}
+
+static void on_list_done(void *arg, const struct imap_result *result);
+static void on_optional_done(void *arg, const struct imap_result *result);
+
+static void submit_list(struct treelist *list, const char *prefix)
+{
+    struct imap_caps caps;
+    struct imap_command *command = imap_command_new("LIST");
+    char *pattern = imap_xmalloc(strlen(prefix) + 2);
+    strcpy(pattern, prefix);
+    strcat(pattern, "*");
+    imap_command_astring(command, "", 0);
+    imap_command_astring(command, pattern, strlen(pattern));
+    free(pattern);
+    if (list->extended && imap_pool_caps(list->account->pool, &caps)) {
+        imap_command_raw(command, "RETURN");
+        imap_command_raw(command, imap_caps_has(&caps, IMAP_CAP_SPECIAL_USE)
+                                      ? "(SUBSCRIBED CHILDREN SPECIAL-USE)"
+                                      : "(SUBSCRIBED CHILDREN)");
+    }
+    submit(list, command, on_response, on_list_done);
+}
+
+static void submit_lsub(struct treelist *list)
+{
+    struct imap_command *command = imap_command_new("LSUB");
+    imap_command_astring(command, "", 0);
+    imap_command_astring(command, "*", 1);
+    submit(list, command, on_response, on_optional_done);
+}
+
+static void begin(struct treelist *list)
+{
+    struct tree *tree = &list->account->tree;
+    struct imap_caps caps;
+    const bool known = imap_pool_caps(list->account->pool, &caps);
+    list->attempt++;
+    list->asked_ms = model_now_ms();
+    list->err = (struct imap_error){0};
+    list->extended_bad = false;
+    list->extended = known && imap_caps_has(&caps, IMAP_CAP_LIST_EXTENDED) && !tree->extended_refused;
+    tree_items_fini(&list->items);
+    submit_list(list, "");
+    if (!list->extended)
+        submit_lsub(list);
+    for (size_t i = 0; i < tree->prefix_count; i++)
+        submit_list(list, tree->prefixes[i]);
+    if (!tree->namespaces_known && !list->prefix_count && known && imap_caps_has(&caps, IMAP_CAP_NAMESPACE))
+        submit(list, imap_command_new("NAMESPACE"), on_namespaces, on_optional_done);
+}
+
+static bool covered(const struct tree_items *items, const char *prefix, char delimiter)
+{
+    const size_t len = strlen(prefix);
+    const size_t bare = len && delimiter && prefix[len - 1] == delimiter ? len - 1 : len;
+    for (size_t i = 0; i < items->count; i++) {
+        const struct tree_item *item = &items->items[i];
+        if (item->subscribed)
+            continue;
+        if ((item->len > len && strncmp(item->name, prefix, len) == 0) ||
+            (item->len == bare && strncasecmp(item->name, "INBOX", bare) == 0 && bare == 5))
+            return true;
+    }
+    return false;
+}
+
+/* Lists the namespaces that are not in the answer yet. False when there is nothing to do. */
+static bool begin_prefixes(struct treelist *list)
+{
+    struct tree *tree = &list->account->tree;
+    if (tree->namespaces_known)
+        return false;
+    tree->namespaces_known = true;
+    for (size_t i = 0; i < list->prefix_count; i++) {
+        if (covered(&list->items, list->prefixes[i], list->delimiters[i]))
+            continue;
+        tree->prefixes = imap_xreallocarray(tree->prefixes, tree->prefix_count + 1, sizeof(char *));
+        tree->prefixes[tree->prefix_count++] = imap_xstrdup(list->prefixes[i]);
+        submit_list(list, list->prefixes[i]);
+    }
+    return list->outstanding != 0;
+}
+
+static bool worth_repeating(enum imap_status status)
+{
+    return status == IMAP_AGAIN || status == IMAP_UNSURE;
+}
+
+static void finish(struct treelist *list)
+{
+    struct account *account = list->account;
+    struct tree *tree = &account->tree;
+    if (!list->err.status && tree_apply_locked(account, &list->items, &list->err) == IMAP_OK)
+        tree->listed_ms = list->asked_ms;
+    const bool failed = list->err.status != IMAP_OK;
+    if (failed)
+        pending_log_locked(account, LOG_WARNING, "cannot list the mailboxes: %s", list->err.text);
+    tree->running = NULL;
+    pending_finish_locked(account, &tree->waits, failed ? &list->err : NULL);
+    treelist_free(list);
+}
+
+/* The last outstanding command has ended. */
+static void proceed(struct treelist *list)
+{
+    struct account *account = list->account;
+    if (account->closing) {
+        if (!list->err.status)
+            imap_error_set(&list->err, IMAP_CANCEL, "the file system is being unmounted");
+    } else if (list->extended_bad) {
+        account->tree.extended_refused = true;
+        list->attempt = 0;
+        begin(list);
+        return;
+    } else if (worth_repeating(list->err.status) && list->attempt < ATTEMPTS && !account->outage.status) {
+        begin(list);
+        return;
+    } else if (!list->err.status && begin_prefixes(list)) {
+        return;
+    }
+    finish(list);
+}
+
+static void ended(struct treelist *list)
+{
+    struct account *account = list->account;
+    if (--list->outstanding == 0)
+        proceed(list);
+    account_unlock(account);
+}
+
+static void on_list_done(void *arg, const struct imap_result *result)
+{
+    struct treelist *list = arg;
+    account_lock(list->account);
+    if (result->status && list->extended && result->bad)
+        list->extended_bad = true;
+    else if (result->status && !list->err.status)
+        list->err = *result->error;
+    ended(list);
+}
+
+/* LSUB and NAMESPACE: a server that refuses them has a tree all the same. */
+static void on_optional_done(void *arg, const struct imap_result *result)
+{
+    struct treelist *list = arg;
+    account_lock(list->account);
+    if (result->status && result->status != IMAP_NO && result->status != IMAP_GONE && !list->err.status)
+        list->err = *result->error;
+    ended(list);
+}
+
+void tree_list_locked(struct account *account)
+{
+    if (account->tree.running || account->closing)
+        return;
+    struct treelist *list = imap_xcalloc(1, sizeof *list);
+    list->account = account;
+    account->tree.running = list;
+    begin(list);
+}
