@@ -3,7 +3,7 @@
  * sync: brings the columns of a mailbox to the server's state, and applies what is learnt in between.
  *
  * See the invariants in sync.c. Guarded by the account lock but for the rows under collection, which
- * only the thread of connection 0 touches.
+ * belong to the thread of connection 0 while commands are outstanding.
  */
 #ifndef FS_SYNC_H
 #define FS_SYNC_H
@@ -22,15 +22,58 @@ struct delta {
 /* The one place that changes columns: applies, notes for the kernel, tells the bodies. */
 void delta_apply_locked(struct mailbox *mailbox, const struct delta *delta);
 
+enum sync_phase {
+    SYNC_QUEUED,  /* another mailbox's turn */
+    SYNC_TOUCH,   /* making the server select the mailbox, or say that nothing is new */
+    SYNC_COLLECT, /* the answers that make the delta are coming in */
+    SYNC_MISSING  /* asking again for what they left out of a message */
+};
+enum sync_mode {
+    SYNC_WHOLE,   /* everything of every message */
+    SYNC_COMPARE, /* the flags of all, everything of the new ones */
+    SYNC_NEW      /* the new ones only; the columns are exact */
+};
+
+struct touch;
+
+struct sync {
+    struct mailbox *mailbox;
+    struct sync *next; /* watch.queue */
+    enum sync_phase phase;
+    enum sync_mode mode;
+    struct touch *touch; /* of SYNC_TOUCH */
+    unsigned outstanding, attempts;
+    bool disturbed;     /* what is collected fits no single state of the mailbox */
+    bool refused;       /* the server said NO to a part */
+    bool asked_missing; /* not again */
+    uint32_t first_new; /* UIDs from here on are asked with everything */
+    uint32_t arrived;   /* messages announced since the attempt began */
+    struct imap_error err;
+    struct row *rows; /* in the order told */
+    size_t row_count, row_capacity;
+    uint32_t *gone; /* expunged since the attempt began */
+    size_t gone_count, gone_capacity;
+};
+
 /* Queues a synchronisation of the mailbox unless one is queued or running; its waits are told. */
 void sync_begin_locked(struct mailbox *mailbox);
-/* The watcher selected the mailbox of a sync: what was collected by then is void; go on from there. */
+bool sync_collecting_locked(const struct mailbox *mailbox);
+/* The watcher has selected the mailbox of a sync (again). */
 void sync_selected_locked(struct mailbox *mailbox);
-/* Untagged news on the selected mailbox while its sync runs. */
-void sync_arrived_locked(struct mailbox *mailbox, uint32_t how_many);
-void sync_expunged_locked(struct mailbox *mailbox, uint32_t uid); /* 0: unknown */
-void sync_flags_locked(struct mailbox *mailbox, const struct row *row);
-/* The account closes: forgets the syncs that never ran. */
+/* While it collects: uid was expunged (0: nobody knows which); the flags of one changed. */
+void sync_expunged_locked(struct sync *sync, uint32_t uid);
+void sync_add_row(struct sync *sync, const struct row *row);
+/* What a FETCH response says of a message; interns its flags. Takes the lock when it must. */
+void sync_row_of(struct account *account, const struct imap_fetch *fetch, struct row *row_out);
+/* The account was closed and its pool is gone: ends the syncs that never ran. */
 void sync_cancel_all_locked(struct account *account);
+
+/* ---- synccmd.c: the commands. Each ends in sync_ended_locked. ---- */
+/* All of first..last in chunks that servers take; everything, or the flags alone. */
+void sync_fetch_locked(struct sync *sync, const struct imap_seqset *uids, bool everything);
+void sync_touch_locked(struct sync *sync);
+void sync_forget_touch_locked(struct sync *sync);
+void sync_ended_locked(struct sync *sync, const struct imap_result *result);
+void sync_touched_locked(struct sync *sync, const struct imap_result *result);
 
 #endif

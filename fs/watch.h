@@ -15,6 +15,7 @@ struct sync;
 
 struct watch {
     struct mailbox *selected; /* NULL: none, or one that is not in the tree */
+    struct mailbox *last;     /* the one selected last: watched again after an outage */
     uint32_t exists;          /* as announced, less what was expunged since */
     uint32_t uidnext;         /* of the SELECT; 0: not told */
     uint64_t modseq;          /* likewise */
@@ -30,5 +31,8 @@ void watch_untagged(void *arg, unsigned connection, const char *mailbox, const s
 
 /* Selected, exact, nothing running, and the server tells changes by itself. */
 bool watch_current_locked(const struct account *account, const struct mailbox *mailbox);
+
+/* The account is reachable again: goes on watching what was watched. */
+void watch_resume_locked(struct account *account);
 
 #endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "../imap/mem.h"
+#include "mailbox_internal.h"
+#include "sync.h"
+
+int64_t model_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void account_lock(struct account *account)
+{
+    pthread_mutex_lock(&account->lock);
+}
+
+void account_unlock(struct account *account)
+{
+    struct pending pending;
+    const bool any = !pending_empty(&account->pending);
+    if (any) {
+        pending = account->pending;
+        pending_init(&account->pending);
+    }
+    pthread_mutex_unlock(&account->lock);
+    if (any)
+        pending_run(account, &pending);
+}
+
+struct mailbox *account_root(struct account *account)
+{
+    return account->root;
+}
+
+struct mailbox *account_by_id_locked(struct account *account, uint32_t id)
+{
+    return ids_find(&account->ids, id);
+}
+
+void account_reachability(struct account *account, struct imap_error *err_out)
+{
+    account_lock(account);
+    *err_out = account->outage;
+    account_unlock(account);
+}
+
+bool account_tree_fresh_locked(struct account *account, struct wait *wait)
+{
+    const struct tree *tree = &account->tree;
+    if (account->closing) {
+        struct imap_error err = {0};
+        imap_error_set(&err, IMAP_CANCEL, "the file system is being unmounted");
+        pending_refuse_locked(account, wait, &err);
+        return false;
+    }
+    if (!tree->running && tree->listed_ms &&
+        (account->outage.status || model_now_ms() - tree->listed_ms <= account->poll_ms))
+        return true;
+    wait_queue_add(&account->tree.waits, wait);
+    tree_list_locked(account);
+    return false;
+}
+
+/* ---- the pool's callbacks -------------------------------------------------------------------------- */
+
+static void on_reachable(void *arg, const struct imap_error *error)
+{
+    struct account *account = arg;
+    account_lock(account);
+    const bool was_out = account->outage.status != IMAP_OK;
+    if (error) {
+        account->outage = *error;
+        pending_log_locked(account, LOG_WARNING, "the server cannot be reached: %s", error->text);
+    } else {
+        account->outage = (struct imap_error){0};
+        if (was_out) {
+            pending_log_locked(account, LOG_NOTICE, "the server is reachable again");
+            watch_resume_locked(account);
+        }
+    }
+    account_unlock(account);
+}
+
+static void on_trace(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,
+                     size_t len)
+{
+    const struct account *account = arg;
+    account->events.trace(account->events_arg, connection, direction, line, len);
+}
+
+/* ---- opening --------------------------------------------------------------------------------------- */
+
+struct blocking {
+    struct wait wait;
+    pthread_mutex_t lock;
+    pthread_cond_t told;
+    bool done;
+    struct imap_error err;
+};
+
+static void blocking_done(struct wait *wait, const struct imap_error *err)
+{
+    struct blocking *blocking = (struct blocking *)wait; /* its first member */
+    pthread_mutex_lock(&blocking->lock);
+    if (err)
+        blocking->err = *err;
+    blocking->done = true;
+    pthread_cond_signal(&blocking->told);
+    pthread_mutex_unlock(&blocking->lock);
+}
+
+static enum imap_status list_now(struct account *account, struct imap_error *err)
+{
+    struct blocking blocking = {
+        .wait = {.done = blocking_done}, .lock = PTHREAD_MUTEX_INITIALIZER, .told = PTHREAD_COND_INITIALIZER};
+    account_lock(account);
+    wait_queue_add(&account->tree.waits, &blocking.wait);
+    tree_list_locked(account);
+    account_unlock(account);
+    pthread_mutex_lock(&blocking.lock);
+    while (!blocking.done)
+        pthread_cond_wait(&blocking.told, &blocking.lock);
+    pthread_mutex_unlock(&blocking.lock);
+    if (blocking.err.status && err)
+        *err = blocking.err;
+    return blocking.err.status;
+}
+
+static enum imap_status find_root(struct account *account, const char *path, struct imap_error *err)
+{
+    if (!path || !*path)
+        return IMAP_OK;
+    account_lock(account);
+    struct mailbox *root = tree_at_locked(account, path);
+    if (root)
+        account->root = root;
+    account_unlock(account);
+    return root ? IMAP_OK : imap_error_set(err, IMAP_GONE, "there is no mailbox \"%s\"", path);
+}
+
+static enum imap_status bring_up(struct account *account, const struct account_options *options,
+                                 struct imap_error *err)
+{
+    const struct imap_pool_options pool_options = {.endpoint = options->endpoint,
+                                                   .connections = options->connections};
+    const struct imap_pool_events events = {.selected = watch_selected,
+                                            .deselected = watch_deselected,
+                                            .untagged = watch_untagged,
+                                            .reachable = on_reachable,
+                                            .trace = account->events.trace ? on_trace : NULL};
+    enum imap_status status = imap_pool_new(&pool_options, &events, account, &account->pool, err);
+    if (!status)
+        status = bodies_new(account, account->pool, options->cache_dir, options->cache_size, &account->bodies,
+                            err);
+    if (!status)
+        status = imap_pool_connect(account->pool, err);
+    if (!status)
+        status = list_now(account, err);
+    if (!status)
+        status = find_root(account, options->root_mailbox, err);
+    return status;
+}
+
+enum imap_status account_open(const struct account_options *options, const struct account_events *events,
+                              void *arg, struct account **account_out, struct imap_error *err)
+{
+    struct account *account = imap_xcalloc(1, sizeof *account);
+    pthread_mutex_init(&account->lock, NULL);
+    account->events = *events;
+    account->events_arg = arg;
+    account->poll_ms = options->poll_ms;
+    account->many_connections = options->connections > 1;
+    clock_gettime(CLOCK_REALTIME, &account->opened);
+    account->watch.queue_tail = &account->watch.queue;
+    pending_init(&account->pending);
+    tree_init(account);
+    const enum imap_status status = bring_up(account, options, err);
+    if (status)
+        account_close(&account);
+    *account_out = account;
+    return status;
+}
+
+/* ---- closing --------------------------------------------------------------------------------------- */
+
+static void end_waits(struct account *account)
+{
+    struct imap_error err = {0};
+    imap_error_set(&err, IMAP_CANCEL, "the file system is being unmounted");
+    account_lock(account);
+    sync_cancel_all_locked(account);
+    pending_finish_locked(account, &account->tree.waits, &err);
+    account_unlock(account);
+}
+
+void account_close(struct account **account_in)
+{
+    struct account *account = *account_in;
+    *account_in = NULL;
+    if (!account)
+        return;
+    account_lock(account);
+    account->closing = true;
+    account_unlock(account);
+    if (account->bodies)
+        bodies_stop(account->bodies);
+    imap_pool_free(&account->pool); /* every command is told its end, and no callback comes after */
+    end_waits(account);
+    bodies_free(&account->bodies);
+    tree_fini(account);
+    ids_fini(&account->ids);
+    flagsets_fini(&account->flagsets);
+    pthread_mutex_destroy(&account->lock);
+    free(account);
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sync: one mailbox after the other is brought to the server's state on connection 0.
+ *
+ *  1. A listing is whole or an error: rows become columns only when their number is the number of
+ *     messages that the server has announced (less what arrived since they were asked for).
+ *  2. Rows are applied in one delta, under the lock, and never in part.
+ *  3. `watch.exact` holds from a completed sync (or a SELECT that proves that nothing has changed) until
+ *     the mailbox is left or news come that cannot be attributed.
+ *  4. What is collected belongs to one selection: a SELECT in between voids it. A changed UIDVALIDITY
+ *     empties the columns before the first row of the new one.
+ *  5. Every wait is told once: by the end of the sync that its mailbox has, whichever way it ends.
+ *  6. Only the first of watch.queue has commands outstanding, so that mailboxes are not selected in turns.
+ *  7. No more than ATTEMPTS rounds without progress, so a server that never agrees with itself ends in
+ *     an error.
+ */
+#include "sync.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "../imap/mem.h"
+
+#define ATTEMPTS 3
+#define SURPLUS 65536 /* rows beyond twice the announced number: more is no honest server */
+
+static void start(struct sync *sync);
+static void step(struct sync *sync);
+
+/* ---- the queue ------------------------------------------------------------------------------------ */
+
+void sync_begin_locked(struct mailbox *mailbox)
+{
+    struct watch *watch = &mailbox->account->watch;
+    if (mailbox->sync || mailbox->account->closing)
+        return;
+    struct sync *sync = imap_xcalloc(1, sizeof *sync);
+    sync->mailbox = mailbox;
+    mailbox->sync = sync;
+    *watch->queue_tail = sync;
+    watch->queue_tail = &sync->next;
+    if (watch->queue == sync)
+        start(sync);
+}
+
+static void unqueue(struct watch *watch, struct sync *sync)
+{
+    struct sync **link = &watch->queue;
+    while (*link != sync)
+        link = &(*link)->next;
+    *link = sync->next;
+    if (!sync->next)
+        watch->queue_tail = link;
+}
+
+static void clear_collected(struct sync *sync)
+{
+    free(sync->rows);
+    free(sync->gone);
+    sync->rows = NULL;
+    sync->gone = NULL;
+    sync->row_count = sync->row_capacity = 0;
+    sync->gone_count = sync->gone_capacity = 0;
+    sync->arrived = 0;
+    sync->disturbed = sync->refused = sync->asked_missing = false;
+    sync->err = (struct imap_error){0};
+}
+
+/* Ends the sync; err NULL: the columns are the server's. */
+static void finish(struct sync *sync, const struct imap_error *err)
+{
+    struct mailbox *mailbox = sync->mailbox;
+    struct account *account = mailbox->account;
+    if (err) {
+        struct imap_error told = *err;
+        imap_error_set(&told, err->status, "%s: %s", mailbox->wire, err->text);
+        told.code = err->code;
+        told.sys_errno = err->sys_errno;
+        if (err->status != IMAP_CANCEL)
+            pending_log_locked(account, LOG_WARNING, "cannot list mailbox %s", told.text);
+        pending_finish_locked(account, &mailbox->waits, &told);
+    } else {
+        mailbox->proven_ms = model_now_ms();
+        pending_finish_locked(account, &mailbox->waits, NULL);
+    }
+    sync_forget_touch_locked(sync);
+    clear_collected(sync);
+    mailbox->sync = NULL;
+    unqueue(&account->watch, sync);
+    free(sync);
+}
+
+static void start_next(struct account *account)
+{
+    if (account->watch.queue && account->watch.queue->phase == SYNC_QUEUED)
+        start(account->watch.queue);
+}
+
+static void fail(struct sync *sync, const struct imap_error *err)
+{
+    struct account *account = sync->mailbox->account;
+    if (err->status == IMAP_GONE)
+        tree_list_locked(account); /* not only its messages are gone */
+    finish(sync, err);
+    start_next(account);
+}
+
+static void succeed(struct sync *sync)
+{
+    struct account *account = sync->mailbox->account;
+    finish(sync, NULL);
+    start_next(account);
+}
+
+void sync_cancel_all_locked(struct account *account)
+{
+    struct imap_error err = {0};
+    imap_error_set(&err, IMAP_CANCEL, "the file system is being unmounted");
+    while (account->watch.queue)
+        finish(account->watch.queue, &err);
+}
+
+/* ---- what to do next ------------------------------------------------------------------------------ */
+
+static void collect(struct sync *sync, enum sync_mode mode);
+
+/* One more round, if there may be one. */
+static bool try_again(struct sync *sync, const struct imap_error *why)
+{
+    if (sync->mailbox->account->closing || ++sync->attempts >= ATTEMPTS) {
+        fail(sync, why);
+        return false;
+    }
+    return true;
+}
+
+static void start(struct sync *sync)
+{
+    struct mailbox *mailbox = sync->mailbox;
+    const struct watch *watch = &mailbox->account->watch;
+    sync->phase = SYNC_TOUCH;
+    if (!mailbox->known)
+        collect(sync, SYNC_WHOLE); /* with SELECT before it: two round trips in all */
+    else if (watch->selected == mailbox && (!watch->exact || watch->exists != mailbox->columns.count))
+        step(sync);
+    else
+        sync_touch_locked(sync);
+}
+
+/* The mailbox is selected on the watcher and nothing is outstanding. */
+static void step(struct sync *sync)
+{
+    const struct mailbox *mailbox = sync->mailbox;
+    const struct watch *watch = &mailbox->account->watch;
+    if (!mailbox->known)
+        collect(sync, SYNC_WHOLE);
+    else if (!watch->exact)
+        collect(sync, SYNC_COMPARE);
+    else if (mailbox->columns.count < watch->exists)
+        collect(sync, SYNC_NEW);
+    else
+        succeed(sync);
+}
+
+void sync_touched_locked(struct sync *sync, const struct imap_result *result)
+{
+    if (sync->phase != SYNC_TOUCH)
+        return;
+    if (!result->status && sync->mailbox->account->watch.selected == sync->mailbox) {
+        step(sync);
+        return;
+    }
+    struct imap_error why = *result->error;
+    if (!why.status)
+        imap_error_set(&why, IMAP_AGAIN, "the mailbox was left again");
+    if (why.status != IMAP_AGAIN && why.status != IMAP_UNSURE)
+        fail(sync, &why);
+    else if (try_again(sync, &why))
+        sync_touch_locked(sync);
+}
+
+void sync_selected_locked(struct mailbox *mailbox)
+{
+    struct sync *sync = mailbox->sync;
+    if (!sync || sync->phase == SYNC_QUEUED)
+        return;
+    if (sync->phase == SYNC_TOUCH) {
+        sync_forget_touch_locked(sync);
+        step(sync);
+    } else if (sync->row_count || sync->gone_count || sync->mode != SYNC_WHOLE) {
+        sync->disturbed = true;
+    } else {
+        sync->arrived = 0;
+    }
+}
+
+static uint32_t next_uid(const struct mailbox *mailbox)
+{
+    const struct columns *columns = &mailbox->columns;
+    const uint32_t last = columns->count ? columns->uid[columns->count - 1] : 0;
+    const uint32_t after = last == UINT32_MAX ? UINT32_MAX : last + 1;
+    return after > mailbox->uidnext ? after : mailbox->uidnext;
+}
+
+static void fetch_from(struct sync *sync, uint32_t first, bool everything)
+{
+    struct imap_range range = {.first = first, .last = IMAP_SEQSET_STAR};
+    const struct imap_seqset set = {.ranges = &range, .count = 1};
+    sync_fetch_locked(sync, &set, everything);
+}
+
+static void apply_collected(struct sync *sync);
+
+static void collect(struct sync *sync, enum sync_mode mode)
+{
+    struct mailbox *mailbox = sync->mailbox;
+    const struct watch *watch = &mailbox->account->watch;
+    const bool selected = watch->selected == mailbox;
+    clear_collected(sync);
+    sync->phase = SYNC_COLLECT;
+    sync->mode = mode == SYNC_COMPARE && !mailbox->columns.count ? SYNC_WHOLE : mode;
+    sync->first_new = sync->mode == SYNC_WHOLE ? 1 : next_uid(mailbox);
+    if (selected && !watch->exists) {
+        apply_collected(sync); /* nothing there to ask for, and some servers refuse 1:* then */
+        return;
+    }
+    const bool none_new = sync->mode == SYNC_COMPARE && watch->uidnext && watch->uidnext <= sync->first_new;
+    if (!none_new)
+        fetch_from(sync, sync->first_new, true);
+    if (sync->mode == SYNC_COMPARE)
+        fetch_from(sync, 1, false);
+}
+
+/* ---- what comes in -------------------------------------------------------------------------------- */
+
+bool sync_collecting_locked(const struct mailbox *mailbox)
+{
+    return mailbox->sync && mailbox->sync->phase >= SYNC_COLLECT;
+}
+
+void sync_add_row(struct sync *sync, const struct row *row)
+{
+    /* Only this thread changes watch.exists, so it may read it without the lock. */
+    const size_t cap = 2 * (size_t)sync->mailbox->account->watch.exists + SURPLUS;
+    if (sync->row_count >= cap) {
+        sync->row_count = rows_normalise(sync->rows, sync->row_count);
+        if (sync->row_count >= cap)
+            return; /* the count will tell */
+    }
+    if (sync->row_count == sync->row_capacity) {
+        sync->row_capacity = sync->row_capacity ? 2 * sync->row_capacity : 64;
+        sync->rows = imap_xreallocarray(sync->rows, sync->row_capacity, sizeof *sync->rows);
+    }
+    sync->rows[sync->row_count++] = *row;
+}
+
+void sync_expunged_locked(struct sync *sync, uint32_t uid)
+{
+    if (!uid) {
+        sync->disturbed = true;
+        return;
+    }
+    if (sync->gone_count == sync->gone_capacity) {
+        sync->gone_capacity = sync->gone_capacity ? 2 * sync->gone_capacity : 16;
+        sync->gone = imap_xreallocarray(sync->gone, sync->gone_capacity, sizeof *sync->gone);
+    }
+    sync->gone[sync->gone_count++] = uid;
+}
+
+static bool refusal_of_nothing(const struct sync *sync, const struct imap_result *result)
+{
+    const struct watch *watch = &sync->mailbox->account->watch;
+    return result->status == IMAP_NO && watch->selected == sync->mailbox && !watch->exists;
+}
+
+void sync_ended_locked(struct sync *sync, const struct imap_result *result)
+{
+    if (result->status && !sync->err.status && !refusal_of_nothing(sync, result))
+        sync->err = *result->error;
+    if (--sync->outstanding)
+        return;
+    const enum imap_status status = sync->err.status;
+    struct imap_error why = sync->err;
+    if (!status && sync->mailbox->account->watch.selected != sync->mailbox)
+        imap_error_set(&why, IMAP_AGAIN, "the mailbox was left while it was being listed");
+    if (!status && sync->disturbed)
+        imap_error_set(&why, IMAP_AGAIN, "the mailbox changed while it was being listed");
+    if (!why.status) {
+        apply_collected(sync);
+        return;
+    }
+    if (why.status != IMAP_AGAIN && why.status != IMAP_UNSURE) {
+        fail(sync, &why);
+    } else if (try_again(sync, &why)) {
+        sync->phase = SYNC_TOUCH;
+        start(sync);
+    }
+}
+
+/* ---- from rows to columns -------------------------------------------------------------------------- */
+
+static int compare_uids(const void *one, const void *other)
+{
+    const uint32_t *a = one, *b = other;
+    return (*a > *b) - (*a < *b);
+}
+
+static void drop_gone_rows(struct sync *sync)
+{
+    if (!sync->gone_count)
+        return;
+    qsort(sync->gone, sync->gone_count, sizeof *sync->gone, compare_uids);
+    size_t to = 0;
+    for (size_t from = 0; from < sync->row_count; from++)
+        if (!bsearch(&sync->rows[from].uid, sync->gone, sync->gone_count, sizeof *sync->gone, compare_uids))
+            sync->rows[to++] = sync->rows[from];
+    sync->row_count = to;
+}
+
+/* How many messages there are when the rows are applied. */
+static size_t count_after(const struct sync *sync)
+{
+    if (sync->mode != SYNC_NEW)
+        return sync->row_count;
+    size_t count = sync->mailbox->columns.count, at = 0;
+    for (size_t i = 0; i < sync->row_count; i++)
+        count += !columns_find(&sync->mailbox->columns, sync->rows[i].uid, &at);
+    return count;
+}
+
+static bool complete(const struct sync *sync, size_t count)
+{
+    const uint32_t exists = sync->mailbox->account->watch.exists;
+    return count <= exists && count + sync->arrived >= exists;
+}
+
+static void incomplete(struct sync *sync, size_t count)
+{
+    struct imap_error why = {0};
+    struct account *account = sync->mailbox->account;
+    imap_error_set(&why, IMAP_PROTO, "the server listed %zu of %" PRIu32 " messages", count,
+                   account->watch.exists);
+    account->watch.exact = false;
+    if (try_again(sync, &why))
+        step(sync);
+}
+
+/* Asks once more for what the server has left out; false when nothing is to be asked. */
+static bool ask_missing(struct sync *sync)
+{
+    const struct columns *columns = &sync->mailbox->columns;
+    struct imap_seqset uids = {0};
+    size_t at = 0, missing = 0;
+    for (size_t i = 0; i < sync->row_count; i++) {
+        const struct row *row = &sync->rows[i];
+        if ((row->has & ROW_ALL) == ROW_ALL || columns_find(columns, row->uid, &at))
+            continue;
+        imap_seqset_add(&uids, row->uid, row->uid);
+        missing++;
+    }
+    const bool ask = missing && !sync->asked_missing;
+    if (missing && sync->asked_missing)
+        pending_log_locked(sync->mailbox->account, LOG_WARNING,
+                           "mailbox %s: the server does not tell size or date of %zu messages",
+                           sync->mailbox->wire, missing);
+    if (ask) {
+        sync->asked_missing = true;
+        sync->phase = SYNC_MISSING;
+        sync_fetch_locked(sync, &uids, true);
+    }
+    imap_seqset_fini(&uids);
+    return ask;
+}
+
+static struct timespec newest(const struct columns *columns, struct timespec fallback)
+{
+    int64_t seconds = 0;
+    for (size_t i = 0; i < columns->count; i++)
+        if (columns->date[i] > seconds)
+            seconds = columns->date[i];
+    return seconds ? (struct timespec){.tv_sec = seconds} : fallback;
+}
+
+/* The columns are the server's: what later SELECTs are compared with. */
+static void settle(struct sync *sync)
+{
+    struct mailbox *mailbox = sync->mailbox;
+    struct watch *watch = &mailbox->account->watch;
+    if (!mailbox->known) {
+        mailbox->known = true;
+        mailbox->generation++;
+        mailbox->changed = newest(&mailbox->columns, mailbox->account->opened);
+        pending_note_locked(mailbox->account, NOTE_LISTING, mailbox, 0, NULL);
+    }
+    watch->exact = true;
+    if (sync->mode != SYNC_NEW) {
+        mailbox->uidnext = watch->uidnext;
+        mailbox->modseq = watch->modseq;
+    }
+    if (mailbox->uidnext)
+        mailbox->uidnext = next_uid(mailbox);
+}
+
+static void apply_collected(struct sync *sync)
+{
+    if (sync->row_count)
+        sync->row_count = rows_normalise(sync->rows, sync->row_count);
+    drop_gone_rows(sync);
+    const size_t count = count_after(sync);
+    if (!complete(sync, count)) {
+        incomplete(sync, count);
+        return;
+    }
+    if (ask_missing(sync))
+        return;
+    const bool progress = count > sync->mailbox->columns.count || sync->mode != SYNC_NEW;
+    delta_apply_locked(
+        sync->mailbox,
+        &(struct delta){.rows = sync->rows, .row_count = sync->row_count, .whole = sync->mode != SYNC_NEW});
+    settle(sync);
+    if (progress)
+        sync->attempts = 0;
+    else if (sync->mode == SYNC_NEW && sync->mailbox->columns.count < sync->mailbox->account->watch.exists) {
+        incomplete(sync, count);
+        return;
+    }
+    step(sync);
+}

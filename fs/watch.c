@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "../imap/mem.h"
+#include "mailbox_internal.h"
+#include "sync.h"
+
+#define WATCHER 0
+
+static bool idles(const struct account *account)
+{
+    struct imap_caps caps;
+    return imap_pool_caps(account->pool, &caps) && imap_caps_has(&caps, IMAP_CAP_IDLE);
+}
+
+bool watch_current_locked(const struct account *account, const struct mailbox *mailbox)
+{
+    const struct watch *watch = &account->watch;
+    return watch->selected == mailbox && watch->exact && watch->exists == mailbox->columns.count &&
+           idles(account);
+}
+
+/* What is heard last while nothing is amiss is as good as asking. */
+static void heard(struct watch *watch)
+{
+    if (watch->selected && watch->exact && watch->exists == watch->selected->columns.count)
+        watch->selected->proven_ms = model_now_ms();
+}
+
+/* ---- selections ------------------------------------------------------------------------------------ */
+
+static uint32_t uidvalidity_of(struct account *account, const struct mailbox *mailbox,
+                               const struct imap_selected *selected)
+{
+    if (selected->uidvalidity)
+        return selected->uidvalidity;
+    if (!mailbox->uidvalidity)
+        pending_log_locked(account, LOG_WARNING,
+                           "mailbox %s: the server tells no UIDVALIDITY, so that file numbers may be reused",
+                           mailbox->wire);
+    return 1;
+}
+
+/* On any connection, before a byte that was asked for under the old one can be taken for the new one's. */
+static void check_uidvalidity(struct account *account, struct mailbox *mailbox,
+                              const struct imap_selected *selected)
+{
+    const uint32_t uidvalidity = uidvalidity_of(account, mailbox, selected);
+    if (uidvalidity != mailbox->uidvalidity)
+        mailbox_reset_locked(mailbox, uidvalidity);
+}
+
+static bool proves_unchanged(const struct mailbox *mailbox, const struct imap_selected *selected)
+{
+    return mailbox->known && mailbox->uidnext && selected->uidnext == mailbox->uidnext && mailbox->modseq &&
+           selected->highestmodseq == mailbox->modseq && selected->exists == mailbox->columns.count;
+}
+
+static void watch_select(struct account *account, struct mailbox *mailbox,
+                         const struct imap_selected *selected)
+{
+    struct watch *watch = &account->watch;
+    watch->selected = mailbox;
+    watch->exists = selected->exists;
+    watch->uidnext = selected->uidnext;
+    watch->modseq = selected->highestmodseq;
+    watch->exact = proves_unchanged(mailbox, selected);
+    watch->last = mailbox;
+    heard(watch);
+    if (mailbox->sync)
+        sync_selected_locked(mailbox);
+    else if (!watch->exact)
+        sync_begin_locked(mailbox); /* the line was lost, say: what has changed meanwhile? */
+}
+
+void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected)
+{
+    struct account *account = arg;
+    account_lock(account);
+    struct mailbox *mailbox = tree_find_locked(account, selected->name, strlen(selected->name));
+    if (connection == WATCHER)
+        account->watch.selected = NULL;
+    if (mailbox) {
+        check_uidvalidity(account, mailbox, selected);
+        if (connection == WATCHER)
+            watch_select(account, mailbox, selected);
+    }
+    account_unlock(account);
+}
+
+void watch_deselected(void *arg, unsigned connection, const char *name)
+{
+    struct account *account = arg;
+    struct watch *watch = &account->watch;
+    (void)name;
+    if (connection != WATCHER)
+        return;
+    account_lock(account);
+    struct mailbox *mailbox = watch->selected;
+    watch->selected = NULL;
+    watch->exact = false;
+    watch->exists = 0;
+    /* Nobody made it go elsewhere, so the line was lost. When it is back, go on watching. */
+    if (mailbox && !watch->queue && !mailbox->gone && account->many_connections)
+        sync_begin_locked(mailbox);
+    account_unlock(account);
+}
+
+void watch_resume_locked(struct account *account)
+{
+    struct watch *watch = &account->watch;
+    if (!watch->selected && watch->last && !watch->last->gone && !watch->queue)
+        sync_begin_locked(watch->last);
+}
+
+/* ---- news ------------------------------------------------------------------------------------------ */
+
+static void lose_track(struct account *account)
+{
+    struct mailbox *mailbox = account->watch.selected;
+    account->watch.exact = false;
+    if (sync_collecting_locked(mailbox))
+        mailbox->sync->disturbed = true;
+    else
+        sync_begin_locked(mailbox);
+}
+
+static void on_exists(struct account *account, uint32_t exists)
+{
+    struct watch *watch = &account->watch;
+    struct mailbox *mailbox = watch->selected;
+    const uint32_t before = watch->exists;
+    watch->exists = exists;
+    if (exists < before) {
+        lose_track(account); /* RFC 3501 7.3.1 wants EXPUNGE for that */
+    } else if (exists > before) {
+        if (sync_collecting_locked(mailbox))
+            mailbox->sync->arrived += exists - before;
+        else
+            sync_begin_locked(mailbox);
+    }
+}
+
+static void forget_one(struct mailbox *mailbox, uint32_t uid)
+{
+    delta_apply_locked(mailbox, &(struct delta){.gone = &uid, .gone_count = 1});
+}
+
+static void on_expunge(struct account *account, uint32_t seq, uint32_t uid)
+{
+    struct watch *watch = &account->watch;
+    struct mailbox *mailbox = watch->selected;
+    const struct columns *columns = &mailbox->columns;
+    if (!seq || seq > watch->exists)
+        return;
+    watch->exists--;
+    const bool row_known = watch->exact && seq <= columns->count;
+    if (row_known && uid && columns->uid[seq - 1] != uid)
+        lose_track(account);
+    else if (row_known)
+        forget_one(mailbox, columns->uid[seq - 1]);
+    else if (sync_collecting_locked(mailbox))
+        sync_expunged_locked(mailbox->sync, uid);
+    else if (uid && mailbox->known && !watch->exact)
+        forget_one(mailbox, uid);
+    else
+        lose_track(account);
+}
+
+static void on_vanished(struct account *account, const struct imap_seqset *uids)
+{
+    struct watch *watch = &account->watch;
+    struct mailbox *mailbox = watch->selected;
+    const struct columns *columns = &mailbox->columns;
+    const uint64_t told = imap_seqset_size(uids);
+    watch->exists = told < watch->exists ? watch->exists - (uint32_t)told : 0;
+    uint32_t *gone = imap_xreallocarray(NULL, columns->count + 1, sizeof *gone);
+    size_t count = 0;
+    for (size_t i = 0; i < columns->count; i++)
+        if (imap_seqset_contains(uids, columns->uid[i]))
+            gone[count++] = columns->uid[i];
+    delta_apply_locked(mailbox, &(struct delta){.gone = gone, .gone_count = count});
+    free(gone);
+    if (count != told || sync_collecting_locked(mailbox))
+        lose_track(account);
+}
+
+static void on_flags(struct account *account, const struct row *row)
+{
+    struct mailbox *mailbox = account->watch.selected;
+    size_t at = 0;
+    if (!sync_collecting_locked(mailbox)) {
+        /* A message that is not known yet comes with EXISTS and is asked for in full. */
+        if (columns_find(&mailbox->columns, row->uid, &at))
+            delta_apply_locked(mailbox, &(struct delta){.rows = row, .row_count = 1});
+        return;
+    }
+    /* The answers of a sync of all messages come by themselves, this one among them. */
+    if (mailbox->sync->mode == SYNC_NEW || mailbox->sync->phase == SYNC_MISSING)
+        if (columns_find(&mailbox->columns, row->uid, &at))
+            sync_add_row(mailbox->sync, row);
+}
+
+static void on_fetch(struct account *account, const struct imap_fetch *fetch, uint32_t uid)
+{
+    struct row row;
+    struct imap_fetch flags_only = *fetch;
+    flags_only.uid = uid;
+    flags_only.has &= IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ;
+    sync_row_of(account, &flags_only, &row);
+    account_lock(account);
+    struct mailbox *mailbox = account->watch.selected;
+    if (mailbox && !row.uid && account->watch.exact && fetch->seq && fetch->seq <= mailbox->columns.count)
+        row.uid = mailbox->columns.uid[fetch->seq - 1];
+    if (mailbox && row.uid)
+        on_flags(account, &row);
+    else if (mailbox && fetch->seq <= account->watch.exists)
+        lose_track(account);
+    account_unlock(account);
+}
+
+static void on_news(struct account *account, const struct imap_response *response, uint32_t uid)
+{
+    account_lock(account);
+    if (account->watch.selected) {
+        if (response->type == IMAP_RESP_EXISTS)
+            on_exists(account, response->number);
+        else if (response->type == IMAP_RESP_EXPUNGE)
+            on_expunge(account, response->number, uid);
+        else if (response->type == IMAP_RESP_VANISHED && !response->vanished.earlier)
+            on_vanished(account, response->vanished.uids);
+        heard(&account->watch);
+    }
+    account_unlock(account);
+}
+
+void watch_untagged(void *arg, unsigned connection, const char *mailbox, const struct imap_response *response,
+                    uint32_t uid)
+{
+    if (connection != WATCHER || !mailbox)
+        return;
+    if (response->type != IMAP_RESP_FETCH)
+        on_news(arg, response, uid);
+    else if (response->fetch.has & IMAP_FETCH_FLAGS)
+        on_fetch(arg, &response->fetch, uid ? uid : response->fetch.uid);
+}
