@@ -210,7 +210,9 @@ void account_close(struct account **account_in)
     account_unlock(account);
     if (account->bodies)
         bodies_stop(account->bodies);
-    imap_pool_free(&account->pool); /* every command is told its end, and no callback comes after */
+    struct imap_pool *pool = account->pool; /* callbacks use account->pool until the last of them */
+    imap_pool_free(&pool);
+    account->pool = NULL;
     end_waits(account);
     bodies_free(&account->bodies);
     tree_fini(account);
