@@ -138,7 +138,7 @@ const struct imap_part *imap_bodystruct_parse(const struct imap_value *value, st
     part = imap_arena_zalloc(arena, sizeof(*part));
     if (value->child->kind == IMAP_VALUE_LIST)
         parsed = parse_multipart(part, value->child, arena);
-    else if (value->child->kind == IMAP_VALUE_NIL) /* a multipart without parts */
+    else if (value->child->kind == IMAP_VALUE_NIL && value->child->str) /* a multipart without parts */
         parsed = parse_multipart(part, value->child->next, arena);
     else
         parsed = parse_single(part, value->child, arena);

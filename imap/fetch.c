@@ -199,9 +199,21 @@ static const struct attribute *find_attribute(const struct imap_value *name)
 
 /* ---- BODY[...]<n>, BINARY[...], BINARY.SIZE[...] ----------------------------------------------- */
 
+static bool starts_with(const char *str, const char *prefix)
+{
+    return strncasecmp(str, prefix, strlen(prefix)) == 0;
+}
+
 static bool is_section_name(const struct imap_value *name)
 {
-    return memchr(name->str, '[', name->len) && memchr(name->str, ']', name->len);
+    static const char *const prefixes[] = {"BODY[", "BODY.PEEK[", "BINARY[", "BINARY.PEEK[", "BINARY.SIZE["};
+
+    if ((name->str[0] & 0x5F) != 'B' || !memchr(name->str, ']', name->len))
+        return false;
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+        if (starts_with(name->str, prefixes[i]))
+            return true;
+    return false;
 }
 
 static void read_origin(struct imap_section *section, const char *at)
@@ -217,11 +229,6 @@ static void read_origin(struct imap_section *section, const char *at)
     /* "<n.m>", the request's form, comes back from some servers. */
     section->has_origin = *at == '>' || *at == '.';
     section->origin = section->has_origin ? origin : 0;
-}
-
-static bool starts_with(const char *str, const char *prefix)
-{
-    return strncasecmp(str, prefix, strlen(prefix)) == 0;
 }
 
 static bool read_section(struct context *context, const struct imap_value *name,

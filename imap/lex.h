@@ -19,10 +19,10 @@ struct imap_lex {
     unsigned depth;         /* lists that may still be opened within one another */
     const size_t *streamed; /* see struct imap_bytes */
     size_t streamed_count;
-    const struct imap_value *pending;  /* the value whose literal is announced by the very last bytes */
-    bool too_deep;                     /* a list nested deeper was read as NIL */
-    bool full;                         /* gave up, the arena is full */
-    bool unbalanced;                   /* a ")" too many (skipped) or too few (assumed at the end) */
+    const struct imap_value *pending; /* the value whose literal is announced by the very last bytes */
+    bool too_deep;   /* a list nested deeper was read as NIL, with a NULL str unlike a true one */
+    bool full;       /* gave up, the arena is full */
+    bool unbalanced; /* a ")" too many (skipped) or too few (assumed at the end) */
     const char *no_quote, *no_bracket; /* private: known not to occur before these */
 };
 
