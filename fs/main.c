@@ -229,7 +229,9 @@ static int serve(const struct config *config, char **password, struct daemon *da
     if (status == IMAP_OK)
         rc = mount_and_serve(config, &fs, daemon);
     else
-        daemon_log(LOG_ERR, "%s", err.text);
+        daemon_log(LOG_ERR, "%s%s", err.text,
+                   err.code == IMAP_CODE_AUTHENTICATIONFAILED ? " (check the user name and the password)"
+                                                              : "");
     notify_free(&fs.notify);
     listing_fini(&fs.listing);
     return rc;

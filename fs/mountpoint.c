@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,30 +58,36 @@ static enum imap_status resolve(const char *path, char **resolved_out, struct im
                           strerror(errno));
 }
 
+/* stat may be answered from the kernel's memory of a mount whose imapfs is dead; statfs never is. */
+static bool is_stale(const char *path)
+{
+    struct statfs status;
+
+    return statfs(path, &status) != 0 && errno == ENOTCONN;
+}
+
 static enum imap_status check(const char *path, struct imap_error *err)
 {
     struct stat status;
 
-    for (int i = 0; i < STACKED_MAX && stat(path, &status) != 0; i++) {
-        if (errno != ENOTCONN || !ours_is_mounted(path))
-            return imap_error_set(err, IMAP_USAGE, "the mount point %.120s cannot be used: %s", path,
-                                  strerror(errno));
+    for (int i = 0; i < STACKED_MAX && ours_is_mounted(path); i++) {
+        if (!is_stale(path))
+            return imap_error_set(err, IMAP_USAGE,
+                                  "an imapfs is mounted on %.120s already: end it first by fusermount3 -u",
+                                  path);
         unmount(path);
     }
     if (stat(path, &status) != 0)
-        return imap_error_set(err, IMAP_USAGE,
-                              "the mount point %.120s is left over from a killed imapfs: "
-                              "fusermount3 -u it",
-                              path);
-    if (ours_is_mounted(path))
-        return imap_error_set(err, IMAP_USAGE,
-                              "an imapfs is mounted on %.120s already: end it first by fusermount3 -u", path);
+        return imap_error_set(err, IMAP_USAGE, "the mount point %.120s cannot be used: %s", path,
+                              strerror(errno));
     if (!S_ISDIR(status.st_mode))
         return imap_error_set(err, IMAP_USAGE, "the mount point %.150s is not a directory", path);
     if (geteuid() != 0 && access(path, W_OK) != 0)
         return imap_error_set(
             err, IMAP_USAGE,
-            "the mount point %.120s is not yours to mount on: take a directory that you can write to", path);
+            "the mount point %.120s is not yours to mount on: take a directory that you can "
+            "write to",
+            path);
     return IMAP_OK;
 }
 
