@@ -182,8 +182,10 @@ static enum imap_status parse_data(struct imap_lex *lex, const struct shape *sha
     context.args.data = lex->at;
     context.args.len = (size_t)(lex->end - lex->at);
     response->values = imap_lex_rest(lex);
-    if (lex->full || (lex->too_deep && response->type != IMAP_RESP_FETCH))
+    if (lex->full || (lex->too_deep && response->type != IMAP_RESP_FETCH)) {
+        give_up(response);
         return too_much(lex, err);
+    }
     if (shape && shape->read && !shape->read(&context, response))
         give_up(response);
     return IMAP_OK;

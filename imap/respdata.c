@@ -141,7 +141,7 @@ bool imap_respdata_esearch(const struct imap_resp_context *context, struct imap_
         esearch->tag = tag_of(item);
         item = item->next;
     }
-    if (imap_value_is_atom(item, "UID")) {
+    if (item && imap_value_is_atom(item, "UID")) {
         esearch->uid = true;
         item = item->next;
     }

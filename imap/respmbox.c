@@ -196,8 +196,8 @@ bool imap_respdata_list(const struct imap_resp_context *context, struct imap_res
 
 struct status_item {
     const char *name;
-    unsigned bit;
     size_t offset;
+    unsigned bit;
     bool wide; /* 64 bits */
 };
 

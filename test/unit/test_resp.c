@@ -354,6 +354,9 @@ START_TEST(a_response_of_too_many_values_is_refused)
     imap_arena_init(&arena, 1000000);
     ck_assert_int_eq(imap_resp_parse(&bytes, DEPTH, &arena, &response, &err), IMAP_LIMIT);
     ck_assert_int_eq(err.status, IMAP_LIMIT);
+    ck_assert_int_eq(response.type, IMAP_RESP_UNKNOWN);
+    ck_assert_str_eq(response.name, "SEARCH");
+    ck_assert(response.malformed);
     imap_arena_fini(&arena);
     free(wire);
 }
