@@ -201,9 +201,10 @@ struct status_item {
     bool wide; /* 64 bits */
 };
 
-#define ITEM(name, field, wide)                                                                              \
+#define ITEM(item, field, is_wide)                                                                           \
     {                                                                                                        \
-#name, IMAP_STATUS_##name, offsetof(struct imap_mailbox_status, field), wide                         \
+        .name = #item, .offset = offsetof(struct imap_mailbox_status, field), .bit = IMAP_STATUS_##item,     \
+        .wide = (is_wide)                                                                                    \
     }
 static const struct status_item items[] = {
     ITEM(MESSAGES, messages, false),

@@ -156,18 +156,17 @@ static inline int run_suite(Suite *suite)
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* main of a program that has one list of tests */
-static inline int run_tests(const char *name, const TTest **tests, size_t count)
+/* main of a program that has one list of tests, which NULL ends */
+static inline int run_tests(const char *name, const TTest **tests)
 {
     Suite *suite = suite_create(name);
     TCase *cases = tcase_create(name);
 
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(cases, tests[i]);
+    for (; *tests; tests++)
+        tcase_add_test(cases, *tests);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }
-#define RUN_TESTS(name, tests) run_tests(name, tests, sizeof(tests) / sizeof(*(tests)))
 
 #define assert_text(text, expected)                                                                          \
     do {                                                                                                     \

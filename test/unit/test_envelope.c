@@ -170,7 +170,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {the_sample_of_the_rfc, every_form_of_envelope, a_broken_envelope_is_left_out};
+    const TTest *tests[] = {the_sample_of_the_rfc, every_form_of_envelope, a_broken_envelope_is_left_out,
+                            NULL};
 
-    return RUN_TESTS("envelope", tests);
+    return run_tests("envelope", tests);
 }

@@ -54,10 +54,10 @@ END_TEST
 START_TEST(long_text_is_cut_at_a_character)
 {
     struct imap_error err;
-    char text[1000] = "";
+    char text[601];
 
-    for (int i = 0; i < 200; i++)
-        strcat(text, "\xE2\x82\xAC"); /* the euro sign: 239 bytes would end within one */
+    for (int i = 0; i < 200; i++) /* euro signs: 239 bytes would end within one */
+        memcpy(text + 3 * i, "\xE2\x82\xAC", 4);
     imap_error_set(&err, IMAP_NO, "%s", text);
     ck_assert_uint_eq(strlen(err.text), 237);
     ck_assert_mem_eq(err.text, text, 237);
@@ -97,7 +97,8 @@ int main(void)
                             control_bytes_do_not_reach_the_terminal,
                             long_text_is_cut_at_a_character,
                             an_error_may_quote_itself,
-                            everything_has_a_name};
+                            everything_has_a_name,
+                            NULL};
 
-    return RUN_TESTS("error", tests);
+    return run_tests("error", tests);
 }

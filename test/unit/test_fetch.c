@@ -339,7 +339,8 @@ int main(void)
                             other_literals_are_no_sections,
                             one_broken_attribute_does_not_lose_the_rest,
                             zeroes_mean_unknown,
-                            sizes_of_every_kind};
+                            sizes_of_every_kind,
+                            NULL};
 
-    return RUN_TESTS("fetch", tests);
+    return run_tests("fetch", tests);
 }

@@ -93,7 +93,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {system_flags, keywords_keep_their_names, no_flags, no_list_is_malformed, format};
+    const TTest *tests[] = {system_flags, keywords_keep_their_names, no_flags, no_list_is_malformed, format,
+                            NULL};
 
-    return RUN_TESTS("flags", tests);
+    return run_tests("flags", tests);
 }

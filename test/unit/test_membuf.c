@@ -166,11 +166,12 @@ int main(void)
                             arena_memory_is_aligned_and_apart,
                             arena_reset_reuses_its_first_block,
                             arena_keeps_no_large_block,
-                            arena_tells_when_it_is_full};
+                            arena_tells_when_it_is_full,
+                            NULL};
     Suite *suite = suite_create("membuf");
     TCase *cases = tcase_create("membuf");
 
-    for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
+    for (size_t i = 0; tests[i]; i++)
         tcase_add_test(cases, tests[i]);
     tcase_add_test_raise_signal(cases, an_overflowing_size_aborts, SIGABRT);
     suite_add_tcase(suite, cases);

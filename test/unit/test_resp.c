@@ -27,12 +27,12 @@ static void assert_set(const struct imap_seqset *set, size_t count, const struct
 static void check_numbers(const struct imap_response *response, int index)
 {
     static const struct {
-        enum imap_response_type type;
         const char *name;
+        enum imap_response_type type;
         uint32_t number;
-    } expected[] = {{IMAP_RESP_EXISTS, "EXISTS", 172},     {IMAP_RESP_RECENT, "RECENT", 0},
-                    {IMAP_RESP_EXPUNGE, "EXPUNGE", 44},    {IMAP_RESP_EXISTS, "EXISTS", 4294967295},
-                    {IMAP_RESP_EXISTS, "EXISTS", 9370000}, {IMAP_RESP_EXPUNGE, "EXPUNGE", 0}};
+    } expected[] = {{"EXISTS", IMAP_RESP_EXISTS, 172},     {"RECENT", IMAP_RESP_RECENT, 0},
+                    {"EXPUNGE", IMAP_RESP_EXPUNGE, 44},    {"EXISTS", IMAP_RESP_EXISTS, 4294967295},
+                    {"EXISTS", IMAP_RESP_EXISTS, 9370000}, {"EXPUNGE", IMAP_RESP_EXPUNGE, 0}};
 
     ck_assert_int_eq(response->type, expected[index].type);
     ck_assert_str_eq(response->name, expected[index].name);
@@ -54,15 +54,15 @@ static void check_unknown(const struct imap_response *response, int index)
 {
     static const struct {
         const char *name, *raw;
-        uint32_t number;
         size_t values;
-    } expected[] = {{"XGWEXTENSIONS", "* XgwExtensions (a b) c \"d\"", 0, 3},
-                    {"NEWTHING", "* 5 NEWTHING (a)", 5, 1},
-                    {"99999999999", "* 99999999999 EXISTS", 0, 1},
+        uint32_t number;
+    } expected[] = {{"XGWEXTENSIONS", "* XgwExtensions (a b) c \"d\"", 3, 0},
+                    {"NEWTHING", "* 5 NEWTHING (a)", 1, 5},
+                    {"99999999999", "* 99999999999 EXISTS", 1, 0},
                     {"EXISTS", "* EXISTS", 0, 0},
-                    {"", "* (a) b", 0, 2},
+                    {"", "* (a) b", 2, 0},
                     {"", "*", 0, 0},
-                    {"", "* 42", 42, 0}};
+                    {"", "* 42", 0, 42}};
 
     ck_assert_int_eq(response->type, IMAP_RESP_UNKNOWN);
     ck_assert(!response->malformed);
@@ -326,16 +326,19 @@ END_TEST
 START_TEST(lists_too_deep_are_refused)
 {
     struct transcript t = {0};
-    char wire[400] = "* THREAD ", *at = wire + strlen(wire);
+    struct imap_buf wire;
 
+    imap_buf_init(&wire, LIMIT);
+    ck_assert(imap_buf_append_str(&wire, "* THREAD "));
     for (int i = 0; i < 65; i++)
-        *at++ = '(';
-    *at++ = '1';
+        ck_assert(imap_buf_append_str(&wire, "("));
+    ck_assert(imap_buf_append_str(&wire, "1"));
     for (int i = 0; i < 65; i++)
-        *at++ = ')';
-    memcpy(at, "\r\n", 3);
-    run_transcript(&t, wire, strlen(wire), "", 1);
+        ck_assert(imap_buf_append_str(&wire, ")"));
+    ck_assert(imap_buf_append_str(&wire, "\r\n"));
+    run_transcript(&t, wire.data, wire.len, "", 1);
     ck_assert_int_eq(t.status, IMAP_LIMIT);
+    imap_buf_fini(&wire);
 }
 END_TEST
 
@@ -344,13 +347,15 @@ START_TEST(a_response_of_too_many_values_is_refused)
     struct imap_arena arena;
     struct imap_response response;
     struct imap_error err;
-    char *wire = malloc(300000);
-    struct imap_bytes bytes = {.data = wire, .len = 300000};
+    struct imap_bytes bytes = {0};
+    struct imap_buf wire;
 
-    memset(wire, ' ', bytes.len);
-    memcpy(wire, "* SEARCH", 8);
-    for (size_t i = 9; i < bytes.len; i += 2)
-        wire[i] = '1';
+    imap_buf_init(&wire, LIMIT);
+    ck_assert(imap_buf_append_str(&wire, "* SEARCH"));
+    for (int i = 0; i < 150000; i++)
+        ck_assert(imap_buf_append_str(&wire, " 1"));
+    bytes.data = wire.data;
+    bytes.len = wire.len;
     imap_arena_init(&arena, 1000000);
     ck_assert_int_eq(imap_resp_parse(&bytes, DEPTH, &arena, &response, &err), IMAP_LIMIT);
     ck_assert_int_eq(err.status, IMAP_LIMIT);
@@ -358,7 +363,7 @@ START_TEST(a_response_of_too_many_values_is_refused)
     ck_assert_str_eq(response.name, "SEARCH");
     ck_assert(response.malformed);
     imap_arena_fini(&arena);
-    free(wire);
+    imap_buf_fini(&wire);
 }
 END_TEST
 
@@ -375,7 +380,8 @@ int main(void)
                             responses_told_by_their_values,
                             arguments_without_sense_are_not_taken_for_none,
                             lists_too_deep_are_refused,
-                            a_response_of_too_many_values_is_refused};
+                            a_response_of_too_many_values_is_refused,
+                            NULL};
 
-    return RUN_TESTS("resp", tests);
+    return run_tests("resp", tests);
 }

@@ -331,7 +331,8 @@ int main(void)
                             codes_of_every_shape,
                             every_code_is_known_by_its_name,
                             nul_and_cr_do_not_cut_the_text,
-                            what_is_not_imap_is_refused};
+                            what_is_not_imap_is_refused,
+                            NULL};
 
-    return RUN_TESTS("respcode", tests);
+    return run_tests("respcode", tests);
 }

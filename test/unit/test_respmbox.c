@@ -273,9 +273,15 @@ END_TEST
 
 int main(void)
 {
-    const TTest *tests[] = {
-        mailbox_lists,  names_nobody_quoted, extended_lists, lists_without_sense, a_name_with_nul_is_refused,
-        mailbox_status, namespaces,          quota_roots};
+    const TTest *tests[] = {mailbox_lists,
+                            names_nobody_quoted,
+                            extended_lists,
+                            lists_without_sense,
+                            a_name_with_nul_is_refused,
+                            mailbox_status,
+                            namespaces,
+                            quota_roots,
+                            NULL};
 
-    return RUN_TESTS("respmbox", tests);
+    return run_tests("respmbox", tests);
 }
