@@ -111,6 +111,8 @@ bool body_learn_size_locked(struct bodies *bodies, struct body *body, uint64_t s
     mailbox_learn_size_locked(body->mailbox, body->message_id, body->uid, size);
     pending_finish_locked(bodies->account, &body->size_waits, NULL);
     wake_ranges(bodies, body);
+    if (body->range_waits.first)
+        fetcher_want_locked(bodies, body); /* beyond the piece that told the size */
     return true;
 }
 

@@ -62,7 +62,11 @@ static bool begin_whole(struct download *download, struct body *body, uint64_t s
 {
     struct bodies *bodies = download->bodies;
     if (body_complete_locked(body) && body->size == size)
-        return false; /* sent twice */
+        return false;       /* sent twice */
+    if (!download->whole) { /* all of it comes, unasked */
+        download->from = 0;
+        download->to = size;
+    }
     return body_learn_size_locked(bodies, body, size) && receive(download, body, 0, size);
 }
 
@@ -125,6 +129,10 @@ static bool begin(struct download *download, struct download_item *item, const s
     } else if (!download->whole && section->origin == download->from) {
         item->answered = true;
         wanted = begin_piece(download, body, section->size);
+    } else if (body->size_known && !body->whole_only && section->origin <= body->size &&
+               section->size <= body->size - section->origin) {
+        /* another download's: which of several commands an answer belongs to is a guess */
+        wanted = receive(download, body, section->origin, section->origin + section->size);
     }
     bodies_unlock(bodies);
     return wanted;
@@ -421,7 +429,8 @@ static void on_done(void *arg, const struct imap_result *result)
     for (size_t i = 0; i < download->count; i++)
         bodies_settle_locked(bodies, download->items[i].body);
     measure(bodies, download);
-    fetcher_ahead_locked(bodies);
+    if (result->status == IMAP_OK) /* else the next access goes on, so that a dead line is not run against */
+        fetcher_ahead_locked(bodies);
     bodies_unlock(bodies);
     free(download);
 }
