@@ -64,7 +64,7 @@ static void clear_collected(struct sync *sync)
     sync->row_count = sync->row_capacity = 0;
     sync->gone_count = sync->gone_capacity = 0;
     sync->arrived = 0;
-    sync->disturbed = sync->refused = sync->asked_missing = false;
+    sync->disturbed = sync->flooded = sync->asked_missing = false;
     sync->err = (struct imap_error){0};
 }
 
@@ -244,11 +244,12 @@ void sync_add_row(struct sync *sync, const struct row *row)
 {
     /* Only this thread changes watch.exists, so it may read it without the lock. */
     const size_t cap = 2 * (size_t)sync->mailbox->account->watch.exists + SURPLUS;
-    if (sync->row_count >= cap) {
+    if (sync->row_count >= cap && !sync->flooded) {
         sync->row_count = rows_normalise(sync->rows, sync->row_count);
-        if (sync->row_count >= cap)
-            return; /* the count will tell */
+        sync->flooded = sync->row_count >= cap / 2; /* else every further row could cost a sort */
     }
+    if (sync->flooded)
+        return;
     if (sync->row_count == sync->row_capacity) {
         sync->row_capacity = sync->row_capacity ? 2 * sync->row_capacity : 64;
         sync->rows = imap_xreallocarray(sync->rows, sync->row_capacity, sizeof *sync->rows);
@@ -399,8 +400,7 @@ static void settle(struct sync *sync)
         mailbox->uidnext = watch->uidnext;
         mailbox->modseq = watch->modseq;
     }
-    if (mailbox->uidnext)
-        mailbox->uidnext = next_uid(mailbox);
+    mailbox->uidnext = next_uid(mailbox);
 }
 
 static void apply_collected(struct sync *sync)
@@ -409,7 +409,7 @@ static void apply_collected(struct sync *sync)
         sync->row_count = rows_normalise(sync->rows, sync->row_count);
     drop_gone_rows(sync);
     const size_t count = count_after(sync);
-    if (!complete(sync, count)) {
+    if (sync->flooded || !complete(sync, count)) {
         incomplete(sync, count);
         return;
     }

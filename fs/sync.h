@@ -44,7 +44,7 @@ struct sync {
     struct touch *touch; /* of SYNC_TOUCH */
     unsigned outstanding, attempts;
     bool disturbed;     /* what is collected fits no single state of the mailbox */
-    bool refused;       /* the server said NO to a part */
+    bool flooded;       /* more rows than any honest server sends */
     bool asked_missing; /* not again */
     uint32_t first_new; /* UIDs from here on are asked with everything */
     uint32_t arrived;   /* messages announced since the attempt began */

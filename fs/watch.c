@@ -138,6 +138,7 @@ static void on_exists(struct account *account, uint32_t exists)
     if (exists < before) {
         lose_track(account); /* RFC 3501 7.3.1 wants EXPUNGE for that */
     } else if (exists > before) {
+        watch->uidnext = 0; /* what SELECT told is past */
         if (sync_collecting_locked(mailbox))
             mailbox->sync->arrived += exists - before;
         else
