@@ -15,14 +15,11 @@ run() {
 }
 
 pids() {
-    local cmdline
-    for cmdline in /proc/[0-9]*/cmdline; do
-        if tr '\0' ' ' <"$cmdline" 2>/dev/null | grep -qF "$IMAPFS -o" &&
-            tr '\0' ' ' <"$cmdline" 2>/dev/null | grep -qF "$mnt"; then
-            cmdline=${cmdline%/cmdline}
-            echo "${cmdline#/proc/}"
-        fi
-    done
+    local directory words
+    for directory in /proc/[0-9]*; do
+        words=$(tr '\0' ' ' 2>/dev/null <"$directory/cmdline") || continue
+        [[ $words != "$IMAPFS -o"*"$mnt"* ]] || echo "${directory#/proc/}"
+    done 2>/dev/null
 }
 
 none_left() {

@@ -13,11 +13,11 @@ cache_kilobytes() {
 }
 
 server_start
-"$MAILGEN" bulk "$box/Bulk" 2000 3
+"$MAILGEN" bulk "$box/Bulk" 800 3
 "$MAILGEN" one "$box/Large" 5000000
 mount_start cache_size=2M
 for i in 1 2; do
-    ok "a mailbox seven times the cache's size, round $i" compare_mailbox Bulk
+    ok "a mailbox three times the cache's size, round $i" compare_mailbox Bulk
     ok "stays within the cache" test "$(cache_kilobytes)" -le 8192
 done
 ok "a message larger than the cache" compare_mailbox Large

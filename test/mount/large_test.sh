@@ -26,7 +26,7 @@ path=$(server_files INBOX | sed -n 's/^1\t//p')
 bytes=$(sent "head -c 1000 1.eml")
 ok "head of $megabytes MB moves $bytes bytes, at most 256 KiB" test "$bytes" -le $((256 << 10))
 ok "and is right" cmp <(head -c 1000 "$path") "$work/out"
-bytes=$(sent "head -n 20 1.eml; head -n 5 1.eml; file -b 1.eml 2>/dev/null; true")
+bytes=$(sent "head -n 20 1.eml; head -n 5 1.eml; head -c 5000 1.eml")
 ok "more of the head moves $bytes bytes" test "$bytes" -le $((256 << 10))
 bytes=$(sent "tail -c 1000 1.eml")
 ok "its tail moves $bytes bytes" test "$bytes" -le $((1 << 20))

@@ -183,9 +183,9 @@ mailboxes() {
 
 # Compares one mailbox with the server's files, byte for byte; prints what differs.
 compare_mailbox() {
-    local uid path good=0
-    diff <(server_files "$1" | sed 's/\t.*/.eml/' | sort) \
-        <(cd "$mnt/$1" && within 60 find . -maxdepth 1 -type f -printf '%P\n' | sort) || good=1
+    local uid path good=0 listing
+    listing=$(cd "$mnt/$1" && within 60 find . -maxdepth 1 -type f -printf '%P\n' | sort)
+    diff <(server_files "$1" | sed 's/\t.*/.eml/' | sort) <([ -z "$listing" ] || echo "$listing") || good=1
     while IFS=$'\t' read -r uid path; do
         within 60 cmp "$path" "$mnt/$1/$uid.eml" || good=1
     done < <(server_files "$1")

@@ -5,7 +5,7 @@
 
 # shown AS MAILBOX: creates the mailbox (UTF-8) and expects its directory to be AS.
 shown() {
-    if ! "$dovecot" doveadm "$work/s" mailbox create -u user "$2" 2>/dev/null; then
+    if ! "$dovecot" doveadm "$work/s" mailbox create -u user -- "$2" 2>/dev/null; then
         echo "the server refuses the name $2"
         return
     fi
@@ -36,7 +36,7 @@ shown '100%25AB of it' '100%AB of it'
 shown '%2541' '%41'
 shown '%252F' '%2F'
 shown '%37.eml' '7.eml'
-shown '07.eml' '07.eml'
+shown '%307.eml' '07.eml'
 shown '7.eml.old' '7.eml.old'
 shown '%2Eimapfs' '.imapfs'
 shown 'INBOX/below' 'INBOX/below'
@@ -47,10 +47,10 @@ shown 'deep/1/2/3' 'deep/1/2/3'
 long=$(printf 'x%.0s' {1..200})
 shown "$long" "$long"
 mount_start
-while read -r mailbox; do
+while IFS= read -r mailbox; do
     wanted+=("$mailbox")
 done < <(cd "$box" && find . -mindepth 1 -type d \( -name cur -o -name new -o -name tmp \) -prune -o -type d -printf '%P\n' |
-    grep -vE '(^|/)(7\.eml|%41|%2F|100%AB of it|\.imapfs)$' | grep -v '^$')
+    grep -vE '(^|/)(0?7\.eml|%41|%2F|100%AB of it|\.imapfs)$' | grep -v '^$')
 same "all directories and no other" "$(printf '%s\n' "${wanted[@]}" | sort -u)" "$(names)"
 for name in 'Grüße aus Köln' '%2541' '%37.eml' 'deep/1/2/3' '-rf' 'back\slash' 'INBOX/below' "$long"; do
     ok "its message can be read: ${name:0:20}" within 10 grep -q '^Subject: one' "$mnt/$name/1.eml"

@@ -24,7 +24,8 @@ printf '%s\nsecond line\n' "$IMAP_PASSWORD" >"$work/secret"
 unset IMAPFS_PASSWORD
 with_password "passcmd=cat $work/secret" "" "the first line of a command's output"
 with_password "passcmd=printf %s $IMAP_PASSWORD" "" "a line without an end"
-with_password "passcmd=printf '$IMAP_PASSWORD\r\n'" "" "a line that ends in CRLF"
+printf '%s\r\n' "$IMAP_PASSWORD" >"$work/secret.crlf"
+with_password "passcmd=cat $work/secret.crlf" "" "a line that ends in CRLF"
 with_password password_stdin "$IMAP_PASSWORD" "standard input"
 export IMAPFS_PASSWORD=wrong
 with_password password_stdin "$IMAP_PASSWORD" "standard input goes before the environment"
