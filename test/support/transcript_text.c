@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "transcript_text.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void text_add(struct text *text, const char *data, size_t len)
+{
+    if (text->room <= text->len + len) {
+        text->room = 2 * (text->len + len) + 64;
+        text->data = realloc(text->data, text->room);
+    }
+    memcpy(text->data + text->len, data, len);
+    text->len += len;
+    text->data[text->len] = '\0';
+}
+
+void text_take(struct text *text, size_t len)
+{
+    text->len -= len;
+    memmove(text->data, text->data + len, text->len + 1);
+}
+
+bool text_is_fetch(const char *line)
+{
+    const char *word = strstr(line, "FETCH (");
+    return line[0] == '*' && word && strspn(line, "* 0123456789UID") >= (size_t)(word - line);
+}
+
+static void add_filler(struct text *text, size_t len)
+{
+    static const char lure[] = "a1 OK fake\r\n* 1 EXPUNGE\r\n* BYE fake\r\n)\r\n+ go\r\n";
+    for (size_t i = 0; i < len; i++)
+        text_add(text, &lure[i % (sizeof lure - 1)], 1);
+}
+
+void text_unescape(struct text *text, const char *line, bool literals)
+{
+    while (*line) {
+        unsigned byte;
+        unsigned long count;
+        int used = 0;
+        if (sscanf(line, "\\x{%2x}%n", &byte, &used) == 1 && used) {
+            char c = (char)byte;
+            text_add(text, &c, 1);
+        } else if (sscanf(line, "\\*{%lu}{%n", &count, &used) == 1 && used) {
+            const char *end = strchr(line + used, '}');
+            ck_assert_ptr_nonnull(end);
+            while (count-- > 0)
+                text_add(text, line + used, (size_t)(end - line) - (size_t)used);
+            used = (int)(end + 1 - line);
+        } else if (literals && sscanf(line, "{%lu}%n", &count, &used) == 1 && used && line[used]) {
+            text_add(text, line, (size_t)used);
+            text_add(text, "\r\n", 2);
+            add_filler(text, count);
+        } else {
+            used = 1;
+            text_add(text, line, 1);
+        }
+        line += used;
+    }
+}
+
+const char *text_next_token(const char *line, struct text *token, bool keep_quotes)
+{
+    bool quoted = false;
+    token->len = 0;
+    text_add(token, "", 0);
+    for (; *line && (quoted || *line != ' '); line++) {
+        if (*line == '"')
+            quoted = !quoted;
+        if (*line != '"' || keep_quotes)
+            text_add(token, line, 1);
+    }
+    return line + strspn(line, " ");
+}
+
+void text_add_set(struct imap_command *command, const char *text)
+{
+    struct imap_seqset set = {0};
+    if (imap_seqset_parse(&set, text, strlen(text), NULL) == IMAP_OK)
+        imap_command_seqset(command, &set);
+    else
+        imap_command_raw(command, text);
+    imap_seqset_fini(&set);
+}
+
+void text_add_argument(struct imap_command *command, const char *token)
+{
+    struct text text = {0};
+    text_unescape(&text, token + (strchr("@%$#", *token) != NULL), false);
+    switch (*token) {
+    case '@':
+        imap_command_astring(command, text.len ? text.data : "", text.len);
+        break;
+    case '%':
+        imap_command_mailbox(command, text.len ? text.data : "", text.len);
+        break;
+    case '$':
+        imap_command_secret(command, text.len ? text.data : "", text.len);
+        break;
+    case '#':
+        text_add_set(command, text.data);
+        break;
+    default:
+        imap_command_raw(command, text.data);
+    }
+    free(text.data);
+}
+
+const char *text_take_verb(const char *line, char *verb, size_t size)
+{
+    size_t len = strcspn(line, " ");
+    if (len == 3 && strncmp(line, "UID", 3) == 0)
+        len += 1 + strcspn(line + 4, " ");
+    ck_assert_uint_lt(len, size);
+    memcpy(verb, line, len);
+    verb[len] = '\0';
+    line += len;
+    return line + strspn(line, " ");
+}
+
+size_t text_match_line(const char *line, const char *wire, size_t wire_len)
+{
+    size_t at = 0, size;
+    int used = 0;
+    if (sscanf(line, "{%zu}%n", &size, &used) == 1 && used) {
+        at = size;
+        line += used;
+    }
+    while (*line) {
+        if (strncmp(line, "***", 3) == 0) {
+            line += 3;
+            while (at < wire_len && wire[at] != '\r' && wire[at] != *line)
+                at++;
+            continue;
+        }
+        if (at >= wire_len || wire[at] != *line)
+            return 0;
+        at++;
+        line++;
+    }
+    return at + 2 <= wire_len && memcmp(wire + at, "\r\n", 2) == 0 ? at + 2 : 0;
+}
