@@ -159,40 +159,45 @@ static bool read_rfc822_text(struct context *context, const struct imap_value *v
     return read_rfc822(context, value, "TEXT");
 }
 
+#define ATTRIBUTE(name, bit, read)                                                                           \
+    {                                                                                                        \
+        name, sizeof(name) - 1, bit, read                                                                    \
+    }
 static const struct attribute {
     const char *name;
+    size_t len;
     unsigned bit;
     read_fn *read;
 } attributes[] = {
-    {"UID", IMAP_FETCH_UID, read_uid},
-    {"FLAGS", IMAP_FETCH_FLAGS, read_flags},
-    {"INTERNALDATE", IMAP_FETCH_INTERNALDATE, read_internaldate},
-    {"RFC822.SIZE", IMAP_FETCH_SIZE, read_size},
-    {"MODSEQ", IMAP_FETCH_MODSEQ, read_modseq},
-    {"ENVELOPE", IMAP_FETCH_ENVELOPE, read_envelope},
-    {"BODY", IMAP_FETCH_BODY, read_structure},
-    {"BODYSTRUCTURE", IMAP_FETCH_BODYSTRUCTURE, read_structure},
-    {"EMAILID", IMAP_FETCH_EMAILID, read_emailid},
-    {"THREADID", IMAP_FETCH_THREADID, read_threadid},
-    {"SAVEDATE", IMAP_FETCH_SAVEDATE, read_savedate},
-    {"PREVIEW", IMAP_FETCH_PREVIEW, read_preview},
-    {"X-GM-MSGID", IMAP_FETCH_EMAILID, read_emailid},
-    {"X-GM-THRID", IMAP_FETCH_THREADID, read_threadid},
-    {"X-GM-LABELS", IMAP_FETCH_LABELS, read_labels},
-    {"RFC822", 0, read_rfc822_all},
-    {"RFC822.HEADER", 0, read_rfc822_header},
-    {"RFC822.TEXT", 0, read_rfc822_text},
+    ATTRIBUTE("UID", IMAP_FETCH_UID, read_uid),
+    ATTRIBUTE("FLAGS", IMAP_FETCH_FLAGS, read_flags),
+    ATTRIBUTE("INTERNALDATE", IMAP_FETCH_INTERNALDATE, read_internaldate),
+    ATTRIBUTE("RFC822.SIZE", IMAP_FETCH_SIZE, read_size),
+    ATTRIBUTE("MODSEQ", IMAP_FETCH_MODSEQ, read_modseq),
+    ATTRIBUTE("ENVELOPE", IMAP_FETCH_ENVELOPE, read_envelope),
+    ATTRIBUTE("BODY", IMAP_FETCH_BODY, read_structure),
+    ATTRIBUTE("BODYSTRUCTURE", IMAP_FETCH_BODYSTRUCTURE, read_structure),
+    ATTRIBUTE("EMAILID", IMAP_FETCH_EMAILID, read_emailid),
+    ATTRIBUTE("THREADID", IMAP_FETCH_THREADID, read_threadid),
+    ATTRIBUTE("SAVEDATE", IMAP_FETCH_SAVEDATE, read_savedate),
+    ATTRIBUTE("PREVIEW", IMAP_FETCH_PREVIEW, read_preview),
+    ATTRIBUTE("X-GM-MSGID", IMAP_FETCH_EMAILID, read_emailid),
+    ATTRIBUTE("X-GM-THRID", IMAP_FETCH_THREADID, read_threadid),
+    ATTRIBUTE("X-GM-LABELS", IMAP_FETCH_LABELS, read_labels),
+    ATTRIBUTE("RFC822", 0, read_rfc822_all),
+    ATTRIBUTE("RFC822.HEADER", 0, read_rfc822_header),
+    ATTRIBUTE("RFC822.TEXT", 0, read_rfc822_text),
 };
 #define ATTRIBUTE_COUNT (sizeof(attributes) / sizeof(*attributes))
 
 static const struct attribute *find_attribute(const struct imap_value *name)
 {
     for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
-        const char *known = attributes[i].name;
+        const struct attribute *attribute = &attributes[i];
 
-        if ((name->str[0] & 0x5F) == known[0] && strlen(known) == name->len &&
-            strcasecmp(name->str, known) == 0)
-            return &attributes[i];
+        if (attribute->len == name->len && (name->str[0] & 0x5F) == attribute->name[0] &&
+            strcasecmp(name->str, attribute->name) == 0)
+            return attribute;
     }
     return NULL;
 }

@@ -283,20 +283,29 @@ static bool skip_section(struct imap_lex *lex)
     return true;
 }
 
+/* Moves to the end of the atom at lex->at. */
+static void skip_atom(struct imap_lex *lex)
+{
+    const char *start = lex->at, *at = start, *end = lex->end;
+
+    for (;; at++) {
+        while (at < end && class_at(at) == ATOM)
+            at++;
+        lex->at = at;
+        if (at == end || class_at(at) != BRACKET)
+            return;
+        if (takes_section(start, (size_t)(at - start)) && skip_section(lex))
+            return;
+    }
+}
+
 static struct imap_value *lex_atom(struct imap_lex *lex)
 {
     const char *start = lex->at;
     struct imap_value *value;
     size_t len;
 
-    for (; lex->at < lex->end; lex->at++) {
-        unsigned char class = class_at(lex->at);
-
-        if (class == SPACE || class == PAREN)
-            break;
-        if (class == BRACKET && takes_section(start, (size_t)(lex->at - start)) && skip_section(lex))
-            break;
-    }
+    skip_atom(lex);
     len = (size_t)(lex->at - start);
     value = new_text(lex, IMAP_VALUE_ATOM, start, len);
     /* A mailbox or a keyword may be called NIL, so its text stays readable. */
