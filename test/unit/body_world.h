@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -289,10 +290,10 @@ static void answer_fetch(struct line *line, struct mail *mail, const char *items
 
 static void answer(struct line *line, char *text)
 {
-    char *tag = strtok(text, " ");
-    strtok(NULL, " ");
-    strtok(NULL, " ");
-    char *set = strtok(NULL, " "), *items = strtok(NULL, "\r"), *rest = set;
+    char *save, *tag = strtok_r(text, " ", &save);
+    strtok_r(NULL, " ", &save);
+    strtok_r(NULL, " ", &save);
+    char *set = strtok_r(NULL, " ", &save), *items = strtok_r(NULL, "\r", &save), *rest = set;
     bool many = strpbrk(set, ",:") != NULL;
     ck_assert_ptr_nonnull(items);
     if ((world.refuses_sets && many) || (world.refuses_probe && strstr(items, ".2>"))) {
@@ -335,7 +336,7 @@ static void line_open(struct line *line)
     imap_command_mailbox(examine, "box", 3);
     ck_assert_int_eq(imap_session_submit(line->session, examine, NULL), IMAP_OK);
     ck_assert_uint_gt(world_pull(line, text, sizeof text), 0);
-    say(line, "* 1000 EXISTS\r\n%s OK [READ-ONLY] done\r\n", strtok(text, " "));
+    say(line, "* 1000 EXISTS\r\n%.*s OK [READ-ONLY] done\r\n", (int)strcspn(text, " "), text);
 }
 
 static void fail_command(struct imap_command *command, enum imap_status status)
@@ -427,6 +428,8 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
 
 /* ---- its life ------------------------------------------------------------------------------------------- */
 
+static const char *world_disk; /* mount options of a tmpfs under the spool, or NULL */
+
 static void world_begin(size_t count, uint64_t cache_size)
 {
     memset(&world, 0, sizeof world);
@@ -453,6 +456,8 @@ static void world_begin(size_t count, uint64_t cache_size)
     snprintf(world.dir, sizeof world.dir, "%s/bodies.XXXXXX",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(world.dir));
+    if (world_disk)
+        ck_assert_int_eq(mount("tmpfs", world.dir, "tmpfs", 0, world_disk), 0);
     struct imap_error err = {0};
     enum imap_status status = bodies_new(&world.account, NULL, world.dir, cache_size, &world.bodies, &err);
     ck_assert_msg(status == IMAP_OK, "%s", err.text);
@@ -472,6 +477,8 @@ static void world_end(void)
     for (unsigned i = 0; i < WORLD_LANES; i++)
         pthread_join(world.lanes[i], NULL);
     bodies_free(&world.bodies);
+    if (world_disk)
+        ck_assert_int_eq(umount(world.dir), 0);
     ck_assert_int_eq(rmdir(world.dir), 0); /* the spool has left nothing */
     free(world.mails);
     free(world.uids);

@@ -2,6 +2,7 @@
 #include "body_world.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -580,7 +581,36 @@ START_TEST(larger_than_the_cache)
 }
 END_TEST
 
-/* A limit on the file's length stands for a full disk; EFBIG is no ENOSPC, so nothing is retried. */
+START_TEST(full_disk)
+{
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+        puts("full_disk: cannot mount here, left out");
+        return;
+    }
+    world_disk = "size=8m,mode=0700";
+    world_begin(2000, CACHE);
+    for (uint32_t uid = 1; uid <= 2000; uid++) /* some 15 MB: room is made by evicting */
+        ck_assert_int_eq(read_all(uid), IMAP_OK);
+    make_large(3, 5 * MB, 5 * MB);
+    make_large(4, 5 * MB, 5 * MB);
+    struct body *held = open_uid(3), *body = open_uid(4);
+    ck_assert_int_eq(read_range(held, 3, 0, 5 * MB), IMAP_OK);
+    struct waiter waiter;
+    waiter_init(&waiter);
+    account_lock(&world.account);
+    ck_assert(!body_available_locked(body, 0, 5 * MB, &waiter.wait));
+    account_unlock(&world.account);
+    ck_assert_int_eq(waiter_await(&waiter), IMAP_SYS);
+    ck_assert_int_eq(waiter.sys_errno, ENOSPC);
+    close_body(body);
+    ck_assert_int_eq(read_range(held, 3, 0, 5 * MB), IMAP_OK);
+    close_body(held);
+    ck_assert_int_eq(read_all(4), IMAP_OK);
+    world_end();
+}
+END_TEST
+
+/* A file that may not grow: EFBIG is no ENOSPC, so nothing is tried again. */
 START_TEST(unwritable_spool)
 {
     world_begin(10, CACHE);
@@ -654,6 +684,7 @@ static void add_tests(TCase *tcase)
     tcase_add_test(tcase, parallel_walks);
     tcase_add_test(tcase, eviction_spares_what_is_open);
     tcase_add_test(tcase, larger_than_the_cache);
+    tcase_add_test(tcase, full_disk);
     tcase_add_test(tcase, unwritable_spool);
     tcase_add_test(tcase, stop_ends_every_wait);
 }
