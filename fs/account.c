@@ -175,6 +175,7 @@ enum imap_status account_open(const struct account_options *options, const struc
     account->events = *events;
     account->events_arg = arg;
     account->poll_ms = options->poll_ms;
+    account->timeout_ms = options->endpoint.timeout_ms;
     account->many_connections = options->connections > 1;
     clock_gettime(CLOCK_REALTIME, &account->opened);
     account->watch.queue_tail = &account->watch.queue;

@@ -27,6 +27,7 @@ struct account {
     struct imap_pool *pool;       /* constant from open to close */
     struct bodies *bodies;        /* constant from open to close */
     unsigned poll_ms;             /* constant */
+    unsigned timeout_ms;          /* constant */
     bool many_connections;        /* constant; else bodies make connection 0 change mailboxes, too */
     struct timespec opened;       /* CLOCK_REALTIME, constant */
     struct mailbox *top;          /* of the whole account, constant */

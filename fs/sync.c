@@ -38,6 +38,7 @@ void sync_begin_locked(struct mailbox *mailbox)
         return;
     struct sync *sync = imap_xcalloc(1, sizeof *sync);
     sync->mailbox = mailbox;
+    sync->begun_ms = model_now_ms();
     mailbox->sync = sync;
     *watch->queue_tail = sync;
     watch->queue_tail = &sync->next;
@@ -114,12 +115,20 @@ static void succeed(struct sync *sync)
     start_next(account);
 }
 
+/* Those behind it would only wait for the same: not one deadline after the other. */
+static void end_all(struct account *account, const struct imap_error *err)
+{
+    for (struct sync *sync = account->watch.queue, *next; sync; sync = next) {
+        next = sync->next;
+        finish(sync, err);
+    }
+}
+
 void sync_cancel_all_locked(struct account *account)
 {
     struct imap_error err = {0};
     imap_error_set(&err, IMAP_CANCEL, "the file system is being unmounted");
-    while (account->watch.queue)
-        finish(account->watch.queue, &err);
+    end_all(account, &err);
 }
 
 /* ---- what to do next ------------------------------------------------------------------------------ */
@@ -129,11 +138,30 @@ static void collect(struct sync *sync, enum sync_mode mode);
 /* One more round, if there may be one. */
 static bool try_again(struct sync *sync, const struct imap_error *why)
 {
-    if (sync->mailbox->account->closing || ++sync->attempts >= ATTEMPTS) {
+    if (++sync->attempts < ATTEMPTS)
+        return true;
+    fail(sync, why);
+    return false;
+}
+
+/* A command came to nothing. True: worth another round. */
+static bool try_after_failure(struct sync *sync, const struct imap_error *why, bool server_said)
+{
+    struct account *account = sync->mailbox->account;
+    const bool lost = why->status == IMAP_AGAIN || why->status == IMAP_UNSURE;
+    const bool in_time = model_now_ms() - sync->begun_ms < account->timeout_ms;
+    if (lost && in_time && !account->closing && !account->outage.status)
+        return try_again(sync, why);
+    if (!server_said && (lost || why->status == IMAP_CANCEL || why->status == IMAP_AUTH))
+        end_all(account, why);
+    else
         fail(sync, why);
-        return false;
-    }
-    return true;
+    return false;
+}
+
+static bool said_by_server(const struct imap_result *result)
+{
+    return result->text || result->error->code != IMAP_CODE_NONE;
 }
 
 static void start(struct sync *sync)
@@ -173,11 +201,9 @@ void sync_touched_locked(struct sync *sync, const struct imap_result *result)
         return;
     }
     struct imap_error why = *result->error;
-    if (!why.status)
+    if (!result->status)
         imap_error_set(&why, IMAP_AGAIN, "the mailbox was left again");
-    if (why.status != IMAP_AGAIN && why.status != IMAP_UNSURE)
-        fail(sync, &why);
-    else if (try_again(sync, &why))
+    if (try_after_failure(sync, &why, !result->status || said_by_server(result)))
         sync_touch_locked(sync);
 }
 
@@ -276,28 +302,29 @@ static bool refusal_of_nothing(const struct sync *sync, const struct imap_result
     return result->status == IMAP_NO && watch->selected == sync->mailbox && !watch->exists;
 }
 
+static bool gather_ended(struct sync *sync, const struct imap_result *result)
+{
+    if (result->status && !sync->err.status && !refusal_of_nothing(sync, result)) {
+        sync->err = *result->error;
+        sync->server_said = said_by_server(result);
+    }
+    return --sync->outstanding == 0;
+}
+
 void sync_ended_locked(struct sync *sync, const struct imap_result *result)
 {
-    if (result->status && !sync->err.status && !refusal_of_nothing(sync, result))
-        sync->err = *result->error;
-    if (--sync->outstanding)
+    if (!gather_ended(sync, result))
         return;
-    const enum imap_status status = sync->err.status;
     struct imap_error why = sync->err;
-    if (!status && sync->mailbox->account->watch.selected != sync->mailbox)
+    const bool ours = !why.status;
+    if (ours && sync->mailbox->account->watch.selected != sync->mailbox)
         imap_error_set(&why, IMAP_AGAIN, "the mailbox was left while it was being listed");
-    if (!status && sync->disturbed)
+    else if (ours && sync->disturbed)
         imap_error_set(&why, IMAP_AGAIN, "the mailbox changed while it was being listed");
-    if (!why.status) {
+    if (!why.status)
         apply_collected(sync);
-        return;
-    }
-    if (why.status != IMAP_AGAIN && why.status != IMAP_UNSURE) {
-        fail(sync, &why);
-    } else if (try_again(sync, &why)) {
-        sync->phase = SYNC_TOUCH;
+    else if (try_after_failure(sync, &why, ours || sync->server_said))
         start(sync);
-    }
 }
 
 /* ---- from rows to columns -------------------------------------------------------------------------- */

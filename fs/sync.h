@@ -46,6 +46,8 @@ struct sync {
     bool disturbed;     /* what is collected fits no single state of the mailbox */
     bool flooded;       /* more rows than any honest server sends */
     bool asked_missing; /* not again */
+    bool server_said;   /* err is the server's answer, not the line's end */
+    int64_t begun_ms;
     uint32_t first_new; /* UIDs from here on are asked with everything */
     uint32_t arrived;   /* messages announced since the attempt began */
     struct imap_error err;

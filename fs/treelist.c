@@ -85,11 +85,11 @@ static void submit_list(struct treelist *list, const char *prefix)
 {
     struct imap_caps caps;
     struct imap_command *command = imap_command_new("LIST");
-    char *pattern = imap_xmalloc(strlen(prefix) + 2);
-    strcpy(pattern, prefix);
-    strcat(pattern, "*");
+    const size_t len = strlen(prefix);
+    char *pattern = imap_xstrndup(prefix, len + 1); /* the NUL gives way to the wildcard */
+    pattern[len] = '*';
     imap_command_astring(command, "", 0);
-    imap_command_astring(command, pattern, strlen(pattern));
+    imap_command_astring(command, pattern, len + 1);
     free(pattern);
     if (list->extended && imap_pool_caps(list->account->pool, &caps)) {
         imap_command_raw(command, "RETURN");

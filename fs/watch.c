@@ -92,11 +92,11 @@ void watch_selected(void *arg, unsigned connection, const struct imap_selected *
     account_unlock(account);
 }
 
-void watch_deselected(void *arg, unsigned connection, const char *name)
+void watch_deselected(void *arg, unsigned connection, const char *mailbox_name)
 {
     struct account *account = arg;
     struct watch *watch = &account->watch;
-    (void)name;
+    (void)mailbox_name;
     if (connection != WATCHER)
         return;
     account_lock(account);
@@ -160,13 +160,11 @@ static void on_expunge(struct account *account, uint32_t seq, uint32_t uid)
         return;
     watch->exists--;
     const bool row_known = watch->exact && seq <= columns->count;
-    if (row_known && uid && columns->uid[seq - 1] != uid)
-        lose_track(account);
-    else if (row_known)
+    if (row_known && (!uid || columns->uid[seq - 1] == uid))
         forget_one(mailbox, columns->uid[seq - 1]);
-    else if (sync_collecting_locked(mailbox))
+    else if (!row_known && sync_collecting_locked(mailbox))
         sync_expunged_locked(mailbox->sync, uid);
-    else if (uid && mailbox->known && !watch->exact)
+    else if (!row_known && uid && mailbox->known && !watch->exact)
         forget_one(mailbox, uid);
     else
         lose_track(account);

@@ -25,7 +25,7 @@ struct watch {
 
 /* The pool's callbacks; arg is the account. */
 void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected);
-void watch_deselected(void *arg, unsigned connection, const char *mailbox);
+void watch_deselected(void *arg, unsigned connection, const char *mailbox_name);
 void watch_untagged(void *arg, unsigned connection, const char *mailbox, const struct imap_response *response,
                     uint32_t uid);
 

@@ -346,8 +346,12 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                           .message_changed = tell_changed,
                                           .listing_changed = tell_listing,
                                           .child_gone = tell_child};
-    const struct account_options options = {
-        .connections = 2, .poll_ms = 0, .root_mailbox = root, .cache_dir = world.dir, .cache_size = 1 << 20};
+    const struct account_options options = {.endpoint = {.timeout_ms = 10000},
+                                            .connections = 2,
+                                            .poll_ms = 0,
+                                            .root_mailbox = root,
+                                            .cache_dir = world.dir,
+                                            .cache_size = 1 << 20};
     struct account *account = NULL;
     const enum imap_status status = account_open(&options, &events, NULL, &account, err);
     if (status)

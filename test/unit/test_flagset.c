@@ -57,8 +57,8 @@ START_TEST(system_flags_need_no_table)
         char text[80] = "";
         for (int i = 0; i < 5; i++)
             if (bits & single[i].bit) {
-                strcat(text, *text ? " " : "");
-                strcat(text, single[i].text);
+                const size_t have = strlen(text);
+                snprintf(text + have, sizeof text - have, "%s%s", have ? " " : "", single[i].text);
             }
         ck_assert_str_eq(flagset_text(&sets, intern(bits, NULL, 0)), text);
     }

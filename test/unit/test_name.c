@@ -136,19 +136,27 @@ static bool is_utf8(const char *text)
     return true;
 }
 
+/* The same numbers on every run: a failure can be looked into. */
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed >> 8;
+}
+
 /* Any bytes give a legal name that leads back to the very same bytes: so no two share one. */
 START_TEST(any_bytes_come_back)
 {
     static const char spice[] = "%%%&&-/.~#0123456789ABCDEFabcdef.eml\xC3\xA9\xFF\x01 +,";
     char wire[48], file[NAME_SIZE], back[4 * NAME_SIZE + 3];
-    srand(7);
+    uint32_t seed = 7;
     for (int round = 0; round < 200000; round++) {
-        const size_t len = (size_t)rand() % 40;
+        const size_t len = next_random(&seed) % 40;
         size_t back_len = 0;
         for (size_t i = 0; i < len; i++)
-            wire[i] = rand() % 4 ? spice[(size_t)rand() % (sizeof spice - 1)] : (char)(1 + rand() % 255);
+            wire[i] = next_random(&seed) % 4 ? spice[next_random(&seed) % (sizeof spice - 1)]
+                                             : (char)(1 + next_random(&seed) % 255);
         name_from_wire(wire, len, file);
-        ck_assert(*file && !strchr(file, '/') && strcmp(file, ".") && strcmp(file, ".."));
+        ck_assert(*file && !strchr(file, '/') && strcmp(file, ".") != 0 && strcmp(file, "..") != 0);
         ck_assert(!name_message_uid(file) && is_utf8(file));
         ck_assert_msg(name_to_wire(file, back, sizeof back, &back_len), "%s", file);
         ck_assert(back_len == len && !memcmp(back, wire, len));

@@ -545,6 +545,21 @@ START_TEST(one_mailbox_after_the_other)
 }
 END_TEST
 
+/* Many who wait for a server that is not there don't wait in turns, nor on each other's stack. */
+START_TEST(a_server_that_is_not_there_ends_all)
+{
+    struct asked second;
+    ck_assert(!ask_fresh(inbox, &asked));
+    ck_assert(!ask_fresh(other, &second));
+    const struct imap_error why = {.status = IMAP_AGAIN};
+    world.events.reachable(world.account, &why);
+    ends_with(asks("INBOX", WHOLE), IMAP_AGAIN);
+    ended(&asked, IMAP_AGAIN);
+    ended(&second, IMAP_AGAIN);
+    asks_nothing();
+}
+END_TEST
+
 START_TEST(without_idle_it_is_asked)
 {
     first_listing();
@@ -603,13 +618,15 @@ int main(void)
                                   selected_again_in_the_midst,
                                   a_mailbox_that_is_gone,
                                   one_mailbox_after_the_other,
+                                  a_server_that_is_not_there_ends_all,
                                   without_idle_it_is_asked,
-                                  closing_cancels};
+                                  closing_cancels,
+                                  NULL};
     Suite *suite = suite_create("resync");
     TCase *cases = tcase_create("all");
     tcase_add_checked_fixture(cases, set_up, world_fini);
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
-        tcase_add_test(cases, tests[i]);
+    for (const TTest *const *test = tests; *test; test++)
+        tcase_add_test(cases, *test);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

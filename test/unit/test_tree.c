@@ -378,13 +378,14 @@ int main(void)
                                   how_list_is_asked,
                                   subscriptions_by_lsub,
                                   namespaces_that_list_leaves_out,
-                                  a_mailbox_that_cannot_be_selected_any_more};
+                                  a_mailbox_that_cannot_be_selected_any_more,
+                                  NULL};
     Suite *suite = suite_create("tree");
     TCase *cases = tcase_create("all");
     tcase_add_checked_fixture(cases, world_init, world_fini);
     tcase_set_timeout(cases, 20);
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
-        tcase_add_test(cases, tests[i]);
+    for (const TTest *const *test = tests; *test; test++)
+        tcase_add_test(cases, *test);
     tcase_add_loop_test(cases, one_mailbox_as_root, 0, 10);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
