@@ -26,7 +26,7 @@ static size_t bucket_of(size_t bucket_count, uint32_t message_id, uint32_t uid)
 static void grow_index(struct bodies *bodies)
 {
     size_t bucket_count = bodies->bucket_count ? bodies->bucket_count * 2 : BUCKETS_MIN;
-    struct body **buckets = imap_xcalloc(bucket_count, sizeof *buckets);
+    struct body **buckets = imap_xcalloc(bucket_count, sizeof(void *));
     for (size_t i = 0; i < bodies->bucket_count; i++) {
         for (struct body *body = bodies->buckets[i], *next; body; body = next) {
             next = body->hash_next;

@@ -121,7 +121,7 @@ END_TEST
 START_TEST(order_of_names_misses_twice)
 {
     mailbox_of(20000);
-    uint32_t *order = malloc(count * sizeof *order);
+    uint32_t *order = calloc(count + 1, sizeof *order);
     memcpy(order, uids, count * sizeof *order);
     qsort(order, count, sizeof *order, by_name);
     ck_assert_uint_eq(order[1], 10); /* the test itself: 1 10 100 */
@@ -162,7 +162,7 @@ START_TEST(falling_order_misses_twice)
     mailbox_of(20000);
     for (size_t i = 0; i < count; i++)
         uids[i] = (uint32_t)(i * 97 + 3); /* with gaps */
-    uint32_t *order = malloc(count * sizeof *order);
+    uint32_t *order = calloc(count + 1, sizeof *order);
     memcpy(order, uids, count * sizeof *order);
     qsort(order, count, sizeof *order, falling);
     ck_assert_uint_eq(misses_of(order, count), 2);
@@ -174,7 +174,7 @@ END_TEST
 START_TEST(ambiguous_beginning)
 {
     mailbox_of(20000);
-    uint32_t *order = malloc(count * sizeof *order);
+    uint32_t *order = calloc(count + 1, sizeof *order);
     memcpy(order, uids, count * sizeof *order);
     qsort(order, count, sizeof *order, by_name);
     size_t from = 0;
@@ -214,7 +214,7 @@ END_TEST
 START_TEST(random_order_fetches_the_rest)
 {
     mailbox_of(20000);
-    uint32_t *order = malloc(count * sizeof *order);
+    uint32_t *order = calloc(count + 1, sizeof *order);
     memcpy(order, uids, count * sizeof *order);
     uint64_t seed = 42;
     for (size_t i = count - 1; i > 0; i--) {
@@ -291,7 +291,7 @@ END_TEST
 START_TEST(long_walk_is_cheap)
 {
     mailbox_of(200000);
-    uint32_t *order = malloc(count * sizeof *order);
+    uint32_t *order = calloc(count + 1, sizeof *order);
     memcpy(order, uids, count * sizeof *order);
     qsort(order, count, sizeof *order, by_name);
     struct timespec before, after;

@@ -15,7 +15,7 @@ static struct imap_error err;
 
 static void setup(void)
 {
-    strcpy(dir, access("/dev/shm", W_OK) == 0 ? "/dev/shm/spool.XXXXXX" : "/tmp/spool.XXXXXX");
+    snprintf(dir, sizeof dir, "%s/spool.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(dir));
     err = (struct imap_error){0};
 }
