@@ -33,7 +33,7 @@ struct jobs {
     struct job *first; /* by deadline */
     struct job *last;
     struct job *posted, **posted_tail; /* job_run_later */
-    bool stop;
+    bool ending, stop;
 };
 
 static int64_t now_ms(void)
@@ -81,7 +81,7 @@ static void list(struct jobs *jobs, struct job *job)
     else
         jobs->first = job;
     job->listed = true;
-    if (jobs->first == job)
+    if (jobs->first == job || jobs->ending)
         pthread_cond_signal(&jobs->wake);
 }
 
@@ -147,12 +147,16 @@ static void interrupted(fuse_req_t req, void *data)
     pthread_mutex_unlock(&jobs->lock);
 }
 
-static int expiry_errno(struct job *job, bool by_signal)
+enum expiry { BY_DEADLINE, BY_SIGNAL, BY_END };
+
+static int expiry_errno(struct job *job, enum expiry how)
 {
     struct imap_error err = {0};
 
-    if (by_signal)
+    if (how == BY_SIGNAL)
         return EINTR;
+    if (how == BY_END)
+        return ENOTCONN;
     account_reachability(job->jobs->account, &err);
     return err.status == IMAP_OK ? ETIMEDOUT : errmap_errno(&err);
 }
@@ -161,13 +165,13 @@ static int expiry_errno(struct job *job, bool by_signal)
 
 static void expire(struct jobs *jobs, struct job *job)
 {
-    bool by_signal = job->interrupted;
+    enum expiry how = job->interrupted ? BY_SIGNAL : jobs->ending ? BY_END : BY_DEADLINE;
 
     unlist(jobs, job);
     job->references++;
     pthread_mutex_unlock(&jobs->lock);
     if (wait_cancel(jobs->account, &job->body_wait.wait))
-        end(job, expiry_errno(job, by_signal));
+        end(job, expiry_errno(job, how));
     unref(job);
     pthread_mutex_lock(&jobs->lock);
 }
@@ -201,12 +205,12 @@ static void *watch(void *arg)
     struct jobs *jobs = arg;
 
     pthread_mutex_lock(&jobs->lock);
-    while (!jobs->stop) {
+    while (!jobs->stop || jobs->first || jobs->posted) {
         struct job *first = jobs->first;
 
         if (jobs->posted)
             run_posted(jobs);
-        else if (first && (first->interrupted || first->deadline_ms <= now_ms()))
+        else if (first && (first->interrupted || jobs->ending || first->deadline_ms <= now_ms()))
             expire(jobs, first);
         else
             sleep_until_due(jobs);
@@ -232,10 +236,18 @@ struct jobs *jobs_new(struct account *account, unsigned timeout_ms)
     return jobs;
 }
 
+void jobs_end(struct jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->lock);
+    jobs->ending = true;
+    pthread_cond_signal(&jobs->wake);
+    pthread_mutex_unlock(&jobs->lock);
+}
+
 void jobs_stop(struct jobs *jobs)
 {
     pthread_mutex_lock(&jobs->lock);
-    jobs->stop = true;
+    jobs->ending = jobs->stop = true;
     pthread_cond_signal(&jobs->wake);
     pthread_mutex_unlock(&jobs->lock);
     pthread_join(jobs->thread, NULL);

@@ -58,7 +58,10 @@ struct job {
 
 /* timeout_ms: how long a request may take. */
 struct jobs *jobs_new(struct account *account, unsigned timeout_ms);
-/* Deadlines and signals end no job any more; account_close, which comes between, ends those left. */
+/* From now on nothing is waited for: whatever waits, or wants to, ends with ENOTCONN at once. */
+void jobs_end(struct jobs *jobs);
+/* The same, and joins the thread. Jobs that the model is just about to end are ended by it, or by
+ * account_close, which comes between this and jobs_free. */
 void jobs_stop(struct jobs *jobs);
 void jobs_free(struct jobs **jobs);
 

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "daemon.h"
+#include "ending.h"
 #include "mountpoint.h"
 #include "ops.h"
 #include "secret.h"
@@ -20,45 +18,6 @@
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
 #define FUSE_THREADS 4
-
-static struct fuse_session *volatile session_to_end;
-static pthread_t main_thread;
-
-/* ---- signals ----------------------------------------------------------------------------------- */
-
-/* The loop sleeps on the main thread. Again every second: a signal just before it falls asleep would not
- * wake it. */
-static void on_signal(int number)
-{
-    int saved = errno;
-
-    if (!pthread_equal(pthread_self(), main_thread)) {
-        pthread_kill(main_thread, number);
-    } else if (session_to_end) {
-        fuse_session_exit(session_to_end);
-        alarm(1);
-    }
-    errno = saved;
-}
-
-static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGALRM};
-
-static void catch_signals(struct fuse_session *session)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-
-    main_thread = pthread_self();
-    session_to_end = session;
-    for (size_t i = 0; i < sizeof(ending_signals) / sizeof(ending_signals[0]); i++)
-        sigaction(ending_signals[i], &action, NULL);
-}
-
-/* From here on the end is under way; a second signal does not cut it short. */
-static void release_signals(void)
-{
-    session_to_end = NULL;
-    alarm(0);
-}
 
 /* ---- what the account says --------------------------------------------------------------------- */
 
@@ -147,19 +106,25 @@ static int loop(struct fuse_session *session, bool single_thread)
     return rc;
 }
 
-/* Until unmounted or told to end by a signal. */
+/* Until unmounted or told to end by a signal. Every reply has been given before the session's descriptor
+ * is closed, by which the kernel is told that nobody is there any more. */
 static int serve_mounted(const struct config *config, struct fs *fs, struct fuse_session *session,
                          struct daemon *daemon)
 {
+    struct account *account = fs->account;
+
     fs->jobs = jobs_new(fs->account, config->endpoint.timeout_ms);
     notify_start(fs->notify, session);
-    catch_signals(session);
+    ending_begin(fs, session);
     daemon_ready(daemon);
     daemon_log(LOG_INFO, "%s is mounted on %s", config->source, config->mountpoint);
     int rc = loop(session, config->single_thread);
-    release_signals();
-    fuse_session_unmount(session); /* lazily: who still has files open does not hold it up */
+    ending_over();
     jobs_stop(fs->jobs);
+    account_close(&account);       /* fs->account is in use until the last callback has returned */
+    fuse_session_unmount(session); /* lazily: who still has files open does not hold it up */
+    jobs_free(&fs->jobs);
+    op_file_forget_all(fs);
     return rc < 0 ? EXIT_FAILED : 0;
 }
 
@@ -168,25 +133,16 @@ static int mount_and_serve(const struct config *config, struct fs *fs, struct da
     struct fuse_session *session = new_session(config, fs);
     int rc = EXIT_FAILED;
 
-    if (!session) {
-        daemon_log(LOG_ERR, "cannot begin a FUSE session");
-        account_close(&fs->account);
-        return EXIT_FAILED;
-    }
-    bool mounted = fuse_session_mount(session, config->mountpoint) == 0;
-    if (mounted)
+    if (session && fuse_session_mount(session, config->mountpoint) == 0) {
         rc = serve_mounted(config, fs, session, daemon);
-    else
+    } else {
         daemon_log(LOG_ERR,
                    "cannot mount on %s: is FUSE there (/dev/fuse, fusermount3), and are you allowed to?",
                    config->mountpoint);
-    /* Whoever waits is told so while there is a session to reply on. */
-    if (mounted)
-        op_file_close_all(fs);
-    account_close(&fs->account);
-    jobs_free(&fs->jobs);
-    notify_free(&fs->notify);
-    fuse_session_destroy(session);
+        account_close(&fs->account);
+    }
+    if (session)
+        fuse_session_destroy(session);
     return rc;
 }
 

@@ -166,6 +166,15 @@ bool notify_changes_pending(struct notify *notify)
 
 /* ---- telling the kernel; that it knows nothing of the thing is no error --------------------------- */
 
+/* So that a long list does not hold up the end. */
+static bool stopped(struct notify *notify)
+{
+    pthread_mutex_lock(&notify->lock);
+    bool stop = notify->stop;
+    pthread_mutex_unlock(&notify->lock);
+    return stop;
+}
+
 void notify_attributes_now(struct notify *notify, fuse_ino_t ino)
 {
     (void)fuse_lowlevel_notify_inval_inode(notify->session, ino, -1, 0);
@@ -191,7 +200,7 @@ static void tell_names(struct notify *notify, const struct notes *notes, fuse_in
     for (size_t i = 0; i < notes->names.count; i++) {
         const struct imap_range *range = &notes->names.ranges[i];
 
-        for (uint64_t uid = range->first; uid <= range->last; uid++) {
+        for (uint64_t uid = range->first; uid <= range->last && !stopped(notify); uid++) {
             name_of_message((uint32_t)uid, name);
             (void)fuse_lowlevel_notify_inval_entry(notify->session, ino, name, strlen(name));
         }
@@ -208,7 +217,7 @@ static void tell_changed(struct notify *notify, const struct notes *notes)
     for (size_t i = 0; i < notes->changed.count; i++) {
         const struct imap_range *range = &notes->changed.ranges[i];
 
-        for (uint64_t uid = range->first; uid <= range->last; uid++)
+        for (uint64_t uid = range->first; uid <= range->last && !stopped(notify); uid++)
             notify_attributes_now(notify, node_number(notes->message_id, (uint32_t)uid));
     }
 }
@@ -277,12 +286,8 @@ void notify_start(struct notify *notify, struct fuse_session *session)
     pthread_mutex_unlock(&notify->lock);
 }
 
-void notify_free(struct notify **freed)
+void notify_stop(struct notify *notify)
 {
-    struct notify *notify = *freed;
-
-    if (!notify)
-        return;
     pthread_mutex_lock(&notify->lock);
     bool joined = notify->running;
     notify->running = false;
@@ -291,6 +296,15 @@ void notify_free(struct notify **freed)
     pthread_mutex_unlock(&notify->lock);
     if (joined)
         pthread_join(notify->thread, NULL);
+}
+
+void notify_free(struct notify **freed)
+{
+    struct notify *notify = *freed;
+
+    if (!notify)
+        return;
+    notify_stop(notify);
     for (size_t i = 0; i < notify->count; i++)
         notes_fini(&notify->notes[i]);
     for (size_t i = 0; i < notify->absent_count; i++)

@@ -21,7 +21,9 @@ struct notify;
 /* Notes made before start are dropped: nothing is mounted, so the kernel keeps nothing. */
 struct notify *notify_new(struct fs *fs);
 void notify_start(struct notify *notify, struct fuse_session *session);
-/* Before the session is destroyed, after every job has been replied to. */
+/* No note is taken any more, and the kernel is told nothing. While the session's loop still runs, or after
+ * the kernel has ended it: the thread may wait for a lock that is held until we answer a request. */
+void notify_stop(struct notify *notify);
 void notify_free(struct notify **notify);
 
 /* The kernel is being told that UID.eml does not exist: notify_appeared must take that back. */

@@ -48,10 +48,14 @@ static struct file *file_of(const struct fuse_file_info *fi)
     return (struct file *)(uintptr_t)fi->fh;
 }
 
-void op_file_close_all(struct fs *fs)
+void op_file_forget_all(struct fs *fs)
 {
-    while (fs->files)
-        file_free(fs, fs->files);
+    while (fs->files) {
+        struct file *file = fs->files;
+
+        fs->files = file->next;
+        free(file);
+    }
 }
 
 /* ---- getattr ----------------------------------------------------------------------------------- */

@@ -54,8 +54,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-/* When the kernel asks nothing any more: closes what it never released. */
-void op_file_close_all(struct fs *fs);
+/* Frees what the kernel never released, when the account and all bodies are gone. */
+void op_file_forget_all(struct fs *fs);
 
 /* op_xattr.c */
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);

@@ -378,6 +378,38 @@ START_TEST(later_is_not_lost_at_the_end)
 }
 END_TEST
 
+START_TEST(the_end_waits_for_nothing)
+{
+    struct jobs *jobs = set_up(60000, 1);
+    struct record *before = record_new();
+    struct record *after = record_new();
+
+    start(jobs, request_new(before));
+    jobs_end(jobs);
+    ck_assert_int_eq(error_of(before), ENOTCONN);
+    start(jobs, request_new(after));
+    ck_assert_int_eq(error_of(after), ENOTCONN);
+    ck_assert_int_eq(abandoned, 2);
+    tear_down(jobs);
+    record_free(before);
+    record_free(after);
+}
+END_TEST
+
+START_TEST(stopping_ends_what_waits)
+{
+    struct jobs *jobs = set_up(60000, 1);
+    struct record *record = record_new();
+
+    start(jobs, request_new(record));
+    jobs_stop(jobs);
+    ck_assert_int_eq(record->replies, 1);
+    ck_assert_int_eq(error_of(record), ENOTCONN);
+    jobs_free(&jobs);
+    record_free(record);
+}
+END_TEST
+
 /* ---- all at once -------------------------------------------------------------------------------- */
 
 #define RACERS 3000
@@ -451,4 +483,4 @@ END_TEST
 UNIT_MAIN("job", answered_without_waiting, runs_again_after_each_wait, failed_wait, deadline,
           deadline_while_unreachable, earlier_deadline_of_a_later_job, signal_while_waiting,
           signal_before_waiting, later_on_the_jobs_thread, later_is_not_lost_at_the_end,
-          one_reply_whatever_races)
+          the_end_waits_for_nothing, stopping_ends_what_waits, one_reply_whatever_races)
