@@ -73,24 +73,32 @@ static void leave_mailbox(struct imap_conn *conn)
     tell_left(conn);
 }
 
+static bool is_line_lost(enum imap_status status)
+{
+    return status == IMAP_AGAIN || status == IMAP_UNSURE || status == IMAP_CANCEL || status == IMAP_SYS;
+}
+
 /* A mailbox that cannot be selected is an error for all who need it. A line lost meanwhile is not: they
  * wait for the next one, but for those who have waited long already. */
 static void select_failed(struct imap_conn *conn, const struct imap_error *why)
 {
     struct imap_pool *pool = conn->pool;
     struct imap_job_queue jobs;
-    bool transient = why->status == IMAP_AGAIN || why->status == IMAP_UNSURE || why->status == IMAP_CANCEL;
-    int64_t old = imap_net_now() - (int64_t)pool->endpoint.timeout_ms;
+    struct imap_error error = *why;
+    int64_t queued_ms = IMAP_NET_FOREVER;
 
+    if (is_line_lost(why->status)) {
+        error.status = IMAP_AGAIN;
+        queued_ms = imap_net_now() - (int64_t)pool->endpoint.timeout_ms;
+    }
     imap_job_queue_init(&jobs);
     pthread_mutex_lock(&pool->lock);
     conn->selecting = false;
     if (conn->heading)
-        imap_job_dequeue_all(pool, conn->heading, imap_pool_serves(pool, conn),
-                             transient ? old : IMAP_NET_FOREVER, &jobs);
+        imap_job_dequeue_all(pool, conn->heading, imap_pool_serves(pool, conn), queued_ms, &jobs);
     imap_place_put(pool, &conn->heading);
     pthread_mutex_unlock(&pool->lock);
-    imap_job_fail_all(pool, &jobs, why);
+    imap_job_fail_all(pool, &jobs, &error);
 }
 
 static void on_selected(void *arg, const struct imap_result *result)
@@ -220,12 +228,11 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
 
 /* ---- the life of a line ----------------------------------------------------------------------------- */
 
+/* IDLE, or the NOOP that stands for it, is no obstacle; work under way is, as its answers may be long. */
 static void say_goodbye(struct imap_conn *conn)
 {
-    struct imap_session *session = conn->line.session;
-
     conn->ready = false;
-    if (imap_session_pending(session) == 0 || (imap_session_idling(session) && conn->jobs == 0))
+    if (conn->jobs == 0 && !conn->selecting)
         imap_hang_up(&conn->line, imap_net_now() + GOODBYE_MS);
 }
 

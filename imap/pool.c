@@ -23,6 +23,7 @@ static const struct imap_pool_timing default_timing = {
     .idle_renew = (int64_t)25 * 60 * 1000, /* servers may hang up after 30 minutes (RFC 2177) */
     .noop = 60000,
     .lane_unused = (int64_t)5 * 60 * 1000,
+    .look_again = 1000,
     .starving = 2000,
 };
 

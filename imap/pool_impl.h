@@ -78,11 +78,11 @@ struct imap_conn {
     /* the thread's own */
     struct imap_line line;
     struct imap_place *left; /* counted; to be told as deselected */
-    bool ready;       /* logged in: responses are the caller's business */
-    bool idle_broken; /* the server offers IDLE and refuses it */
-    int64_t ready_at; /* logged in since */
-    int64_t quiet_at; /* nothing pending since; 0: something is */
-    int64_t idle_at;  /* when IDLE was sent */
+    bool ready;              /* logged in: responses are the caller's business */
+    bool idle_broken;        /* the server offers IDLE and refuses it */
+    int64_t ready_at;        /* logged in since */
+    int64_t quiet_at;        /* nothing pending since; 0: something is */
+    int64_t idle_at;         /* when IDLE was sent */
 };
 
 struct imap_pool_timing {
@@ -92,6 +92,7 @@ struct imap_pool_timing {
     int64_t impatient;                  /* new work may cut a pause short that has lasted this long */
     int64_t idle_grace, idle_renew, noop;
     int64_t lane_unused; /* then it is closed */
+    int64_t look_again;  /* the clock dispatches so often while jobs wait */
     int64_t starving;    /* a job that waited this long makes a lane change its mailbox */
 };
 
@@ -113,9 +114,10 @@ struct imap_pool {
     uint64_t next_number;
     size_t queued[IMAP_JOB_KINDS];
     uint64_t random;       /* for the jitter */
+    bool clock_idle;       /* the clock sleeps until it is told that jobs wait */
     bool persist;          /* connection 0 is dialled again and again */
     int64_t down_since;    /* wanted and none is ready since; else 0 */
-    bool lane_failed;      /* the last attempt to open a further connection */
+    bool lane_failed;      /* no lane can be had: connection 0 stands in */
     int64_t no_more_until; /* so none is opened before */
     struct imap_error why; /* the last failure or loss */
     unsigned attempts;     /* of connection 0 that have ended, for imap_pool_connect ... */

@@ -264,12 +264,22 @@ static void retry_lane(struct imap_pool *pool, int64_t now)
         imap_pool_want(pool, lane, now);
 }
 
+static bool is_lane_coming(const struct imap_pool *pool)
+{
+    for (unsigned i = 1; i < pool->count; i++)
+        if (pool->conn[i].state != IMAP_CONN_OFF)
+            return true;
+    return false;
+}
+
 void imap_pool_dispatch(struct imap_pool *pool, int64_t now)
 {
     bool acted = false;
 
     if (pool->closing || pool->queued[IMAP_JOB_WATCH] + pool->queued[IMAP_JOB_WORK] == 0)
         return;
+    if (now < pool->no_more_until && !is_lane_coming(pool))
+        pool->lane_failed = true;
     if (!imap_pool_any_ready(pool) || pool->queued[IMAP_JOB_WATCH] > 0)
         imap_pool_want(pool, &pool->conn[0], now);
     if (!imap_pool_any_ready(pool))
@@ -282,6 +292,9 @@ void imap_pool_dispatch(struct imap_pool *pool, int64_t now)
         acted = true;
     }
     retry_lane(pool, now);
-    if (!acted)
-        open_lanes(pool, now);
+    if (acted)
+        return;
+    open_lanes(pool, now);
+    if (pool->clock_idle)
+        pthread_cond_broadcast(&pool->changed);
 }

@@ -112,7 +112,15 @@ void imap_pool_conn_up(struct imap_conn *conn)
 
 /* ---- going ------------------------------------------------------------------------------------------ */
 
-/* Connection 0 could not be had while lanes stand: one of them may hold the last place that the server
+/* Servers count connections, and say it in many words. */
+static bool is_limit(const struct imap_error *why)
+{
+    return why->code == IMAP_CODE_LIMIT || why->code == IMAP_CODE_UNAVAILABLE ||
+           why->code == IMAP_CODE_INUSE || strcasestr(why->text, "too many") ||
+           strcasestr(why->text, "maximum");
+}
+
+/* Connection 0 could not be had while lanes stand: one of them holds the last place that the server
  * grants. */
 static void spare_a_lane(struct imap_pool *pool)
 {
@@ -190,7 +198,7 @@ void imap_pool_conn_failed(struct imap_conn *conn, const struct imap_error *why)
         pool->lane_failed = true;
         pool->no_more_until = now + pool->timing.no_more;
     } else {
-        if (any)
+        if (any && is_limit(why))
             spare_a_lane(pool);
         if (why->status == IMAP_AUTH) /* asking often with a wrong password gets accounts locked */
             conn->pause_ms = pool->timing.backoff_max;
@@ -296,6 +304,8 @@ void *imap_pool_clock(void *arg)
     pthread_mutex_lock(&pool->lock);
     while (!pool->closing) {
         int64_t now = imap_net_now();
+        bool waiting = pool->queued[IMAP_JOB_WATCH] + pool->queued[IMAP_JOB_WORK] > 0;
+        int64_t look_again = waiting ? now + pool->timing.look_again : IMAP_NET_FOREVER;
         int64_t next = IMAP_NET_FOREVER;
         unsigned over = 0;
         for (int kind = 0; kind < IMAP_JOB_KINDS; kind++) {
@@ -308,10 +318,17 @@ void *imap_pool_clock(void *arg)
             else if (end < next)
                 next = end;
         }
-        if (over)
+        if (over) {
             end_waiting(pool, over);
-        else
-            wait_until(pool, next);
+            continue;
+        }
+        /* Some reasons to act come by time alone: a job starves, a lane may be tried again. */
+        imap_pool_dispatch(pool, now);
+        if (look_again < next)
+            next = look_again;
+        pool->clock_idle = next == IMAP_NET_FOREVER;
+        wait_until(pool, next);
+        pool->clock_idle = false;
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;

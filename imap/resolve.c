@@ -16,6 +16,7 @@
 /* Shared by the asker and the resolving thread; the last of the two to leave frees it. */
 struct lookup {
     atomic_int users;
+    atomic_bool done; /* the results are there */
     int done_fd;
     char *host, *port;
     struct addrinfo *list;
@@ -46,6 +47,7 @@ static void *lookup_thread(void *arg)
 
     lookup->result = look_up(lookup->host, lookup->port, AI_ADDRCONFIG, &lookup->list);
     lookup->sys_errno = errno;
+    atomic_store(&lookup->done, true);
     imap_net_wake(lookup->done_fd);
     lookup_unref(lookup);
     return NULL;
@@ -110,7 +112,7 @@ enum imap_status imap_resolve(const char *host, const char *port, int64_t deadli
         if (status == IMAP_AGAIN)
             imap_error_set(err, status, "the name %.100s was not resolved in time", host);
     }
-    if (status == IMAP_OK)
+    if (status == IMAP_OK && atomic_load(&lookup->done))
         status = describe(lookup->result, lookup->sys_errno, host, port, err);
     if (status == IMAP_OK) {
         *list_out = lookup->list;

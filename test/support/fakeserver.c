@@ -38,7 +38,7 @@ struct fake_server {
     /* guarded by lock */
     bool stopping, refusing;
     struct session *sessions[CONNECTIONS_MAX];
-    unsigned count;
+    unsigned count, refused;
     char record[RECORD_MAX]; /* what came in the clear, of all connections */
     size_t recorded;
 };
@@ -94,6 +94,8 @@ static void accept_one(struct fake_server *server)
     pthread_mutex_lock(&server->lock);
     if (server->stopping || server->refusing || server->count == CONNECTIONS_MAX) {
         close(fd);
+        server->refused++;
+        pthread_cond_broadcast(&server->changed);
     } else {
         struct session *session = calloc(1, sizeof(*session));
         session->client = (struct fake_client){.server = server, .fd = fd, .index = server->count};
@@ -180,7 +182,7 @@ unsigned fake_connections(struct fake_server *server)
     return count;
 }
 
-bool fake_await_connections(struct fake_server *server, unsigned count)
+static bool await_count(struct fake_server *server, const unsigned *what, unsigned count)
 {
     struct timespec until;
     int rc = 0;
@@ -188,11 +190,29 @@ bool fake_await_connections(struct fake_server *server, unsigned count)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 10;
     pthread_mutex_lock(&server->lock);
-    while (server->count < count && rc == 0)
+    while (*what < count && rc == 0)
         rc = pthread_cond_timedwait(&server->changed, &server->lock, &until);
-    bool there = server->count >= count;
+    bool there = *what >= count;
     pthread_mutex_unlock(&server->lock);
     return there;
+}
+
+bool fake_await_connections(struct fake_server *server, unsigned count)
+{
+    return await_count(server, &server->count, count);
+}
+
+bool fake_await_refused(struct fake_server *server, unsigned count)
+{
+    return await_count(server, &server->refused, count);
+}
+
+unsigned fake_refused(struct fake_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    unsigned refused = server->refused;
+    pthread_mutex_unlock(&server->lock);
+    return refused;
 }
 
 bool fake_saw_plain(struct fake_server *server, const char *text)
@@ -219,6 +239,14 @@ void fake_drop_all(struct fake_server *server, bool abrupt)
             make_reset(server->sessions[i]->client.fd);
         shutdown(server->sessions[i]->client.fd, abrupt ? SHUT_RD : SHUT_RDWR);
     }
+    pthread_mutex_unlock(&server->lock);
+}
+
+void fake_drop(struct fake_server *server, unsigned index)
+{
+    pthread_mutex_lock(&server->lock);
+    if (index < server->count && server->sessions[index]->open)
+        shutdown(server->sessions[index]->client.fd, SHUT_RDWR);
     pthread_mutex_unlock(&server->lock);
 }
 

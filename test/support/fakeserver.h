@@ -43,8 +43,11 @@ bool fake_await_connections(struct fake_server *server, unsigned count);
 bool fake_saw_plain(struct fake_server *server, const char *text);
 /* Closes every connection that is open now, by a reset when abrupt. */
 void fake_drop_all(struct fake_server *server, bool abrupt);
+void fake_drop(struct fake_server *server, unsigned index); /* one of them, if it is open */
 /* Connections are closed without a word (true), or served again. */
 void fake_refuse(struct fake_server *server, bool refuse);
+unsigned fake_refused(struct fake_server *server); /* so many so far */
+bool fake_await_refused(struct fake_server *server, unsigned count);
 
 /* ---- for serve functions; false: the line has ended ---------------------------------------------- */
 bool fake_send(struct fake_client *client, const char *text);
