@@ -4,7 +4,9 @@
  *
  * One lock guards the whole model (tree, columns, bodies): holding times are short, no I/O happens
  * under it, and one lock cannot deadlock with itself. Functions whose name ends in _locked want it
- * held; callbacks out of the model are made without it.
+ * held; callbacks out of the model are made without it: on a thread of the model, or inside the
+ * account_unlock that follows the call which made them due. So call account_unlock with no lock held
+ * that a callback takes.
  *
  * A mailbox object lives as long as its account (one that is deleted on the server is only marked
  * gone), so a pointer to it stays valid across waits; what it says must be read again.
@@ -18,7 +20,7 @@
 struct account;
 struct mailbox;
 
-/* What changed, for the kernel's caches. Called without the lock, on a model thread; must not block. */
+/* What changed, for the kernel's caches. Called without the lock (see above); must not block. */
 struct account_events {
     void (*message_new)(void *arg, struct mailbox *mailbox, uint32_t uid);
     void (*message_gone)(void *arg, struct mailbox *mailbox, uint32_t uid);

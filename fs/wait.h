@@ -3,9 +3,9 @@
  * wait: someone who wants to be told when something has become true.
  *
  * Embedded in the waiter's own object, queued on a mailbox or a body under the account lock. `done` is
- * called at most once, without any lock, on a model thread; err is NULL on success. Cancelling from
- * any thread either prevents `done` for good (true) or finds it called or being called (false): then
- * the object must stay alive until `done` has returned.
+ * called at most once, without any lock, on a model thread or inside somebody's account_unlock; err is
+ * NULL on success. Cancelling from any thread either prevents `done` for good (true) or finds it called
+ * or being called (false): then the object must stay alive until `done` has returned.
  */
 #ifndef FS_WAIT_H
 #define FS_WAIT_H

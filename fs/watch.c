@@ -50,8 +50,14 @@ static void check_uidvalidity(struct account *account, struct mailbox *mailbox,
                               const struct imap_selected *selected)
 {
     const uint32_t uidvalidity = uidvalidity_of(account, mailbox, selected);
-    if (uidvalidity != mailbox->uidvalidity)
-        mailbox_reset_locked(mailbox, uidvalidity);
+    if (uidvalidity == mailbox->uidvalidity)
+        return;
+    mailbox_reset_locked(mailbox, uidvalidity);
+    /* Seen by a lane, the watcher still has the mailbox that was: nothing that it tells counts. */
+    if (account->watch.selected == mailbox) {
+        account->watch.selected = NULL;
+        account->watch.exact = false;
+    }
 }
 
 static bool proves_unchanged(const struct mailbox *mailbox, const struct imap_selected *selected)

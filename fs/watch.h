@@ -3,8 +3,8 @@
  * watch: what connection 0 sees of the mailbox it has selected, turned into deltas.
  *
  * The columns are `exact` when they hold precisely the messages that the server has announced on this
- * selection, so that sequence number n is the n-th row. Guarded by the account lock; changed only on
- * the thread of connection 0.
+ * selection, so that sequence number n is the n-th row. Guarded by the account lock; `exists` is changed
+ * only on the thread of connection 0.
  */
 #ifndef FS_WATCH_H
 #define FS_WATCH_H
@@ -31,7 +31,6 @@ void watch_untagged(void *arg, unsigned connection, const char *mailbox, const s
 
 /* Selected, exact, nothing running, and the server tells changes by itself. */
 bool watch_current_locked(const struct account *account, const struct mailbox *mailbox);
-
 /* The account is reachable again: goes on watching what was watched. */
 void watch_resume_locked(struct account *account);
 
