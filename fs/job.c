@@ -172,7 +172,7 @@ static void expire(struct jobs *jobs, struct job *job)
     pthread_mutex_unlock(&jobs->lock);
     if (wait_cancel(jobs->account, &job->body_wait.wait))
         end(job, expiry_errno(job, how));
-    unref(job);
+    unref(job); /* NOLINT(clang-analyzer-unix.Malloc): it is counted, having waited */
     pthread_mutex_lock(&jobs->lock);
 }
 

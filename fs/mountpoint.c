@@ -47,17 +47,6 @@ static void unmount(const char *path)
         ;
 }
 
-static enum imap_status resolve(const char *path, char **resolved_out, struct imap_error *err)
-{
-    *resolved_out = realpath(path, NULL);
-    if (*resolved_out)
-        return IMAP_OK;
-    if (errno == ENOENT)
-        return imap_error_set(err, IMAP_USAGE, "the mount point %.150s does not exist: mkdir it first", path);
-    return imap_error_set(err, IMAP_USAGE, "the mount point %.120s cannot be used: %s", path,
-                          strerror(errno));
-}
-
 /* stat may be answered from the kernel's memory of a mount whose imapfs is dead; statfs never is. */
 static bool is_stale(const char *path)
 {
@@ -93,13 +82,17 @@ static enum imap_status check(const char *path, struct imap_error *err)
 
 enum imap_status mountpoint_prepare(const char *path, char **resolved_out, struct imap_error *err)
 {
-    enum imap_status status = resolve(path, resolved_out, err);
+    char *resolved = realpath(path, NULL);
 
+    if (!resolved && errno == ENOENT)
+        return imap_error_set(err, IMAP_USAGE, "the mount point %.150s does not exist: mkdir it first", path);
+    if (!resolved)
+        return imap_error_set(err, IMAP_USAGE, "the mount point %.120s cannot be used: %s", path,
+                              strerror(errno));
+    enum imap_status status = check(resolved, err);
     if (status == IMAP_OK)
-        status = check(*resolved_out, err);
-    if (status != IMAP_OK) {
-        free(*resolved_out);
-        *resolved_out = NULL;
-    }
+        *resolved_out = resolved;
+    else
+        free(resolved);
     return status;
 }

@@ -298,9 +298,9 @@ void notify_stop(struct notify *notify)
         pthread_join(notify->thread, NULL);
 }
 
-void notify_free(struct notify **freed)
+void notify_free(struct notify **notify_in)
 {
-    struct notify *notify = *freed;
+    struct notify *notify = *notify_in;
 
     if (!notify)
         return;
@@ -314,5 +314,5 @@ void notify_free(struct notify **freed)
     pthread_cond_destroy(&notify->wake);
     pthread_mutex_destroy(&notify->lock);
     free(notify);
-    *freed = NULL;
+    *notify_in = NULL;
 }

@@ -24,7 +24,7 @@ void notify_start(struct notify *notify, struct fuse_session *session);
 /* No note is taken any more, and the kernel is told nothing. While the session's loop still runs, or after
  * the kernel has ended it: the thread may wait for a lock that is held until we answer a request. */
 void notify_stop(struct notify *notify);
-void notify_free(struct notify **notify);
+void notify_free(struct notify **notify_in);
 
 /* The kernel is being told that UID.eml does not exist: notify_appeared must take that back. */
 void notify_told_absent(struct notify *notify, struct mailbox *mailbox, uint32_t uid);

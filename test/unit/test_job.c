@@ -20,21 +20,21 @@ struct account {
     struct imap_error trouble;
 };
 
-static struct account account = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct account the_account = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-void account_lock(struct account *self)
+void account_lock(struct account *account)
 {
-    pthread_mutex_lock(&self->lock);
+    pthread_mutex_lock(&account->lock);
 }
 
-void account_unlock(struct account *self)
+void account_unlock(struct account *account)
 {
-    pthread_mutex_unlock(&self->lock);
+    pthread_mutex_unlock(&account->lock);
 }
 
-void account_reachability(struct account *self, struct imap_error *err_out)
+void account_reachability(struct account *account, struct imap_error *err_out)
 {
-    *err_out = self->trouble;
+    *err_out = account->trouble;
 }
 
 /* What was waited for has come, or failed. */
@@ -43,9 +43,9 @@ static void finish_waits(const struct imap_error *err)
     struct wait_queue ended;
 
     wait_queue_init(&ended);
-    account_lock(&account);
-    wait_queue_move(&account.waits, &ended);
-    account_unlock(&account);
+    account_lock(&the_account);
+    wait_queue_move(&the_account.waits, &ended);
+    account_unlock(&the_account);
     wait_queue_run(&ended, err);
 }
 
@@ -170,16 +170,16 @@ static void count_abandoned(struct job *job)
 /* Waits until all bits of `wanted` are proven, one by one, then succeeds. */
 static void run(struct job *job)
 {
-    account_lock(&account);
+    account_lock(&the_account);
     for (unsigned bit = 1; bit <= wanted; bit <<= 1) {
         if (wanted & bit && !(job->proven & bit)) {
-            wait_queue_add(&account.waits, &job->body_wait.wait);
+            wait_queue_add(&the_account.waits, &job->body_wait.wait);
             job_waits_locked(job, bit);
-            account_unlock(&account);
+            account_unlock(&the_account);
             return;
         }
     }
-    account_unlock(&account);
+    account_unlock(&the_account);
     job_reply_error(job, 0);
 }
 
@@ -193,11 +193,11 @@ static void start(struct jobs *jobs, fuse_req_t req)
 
 static struct jobs *set_up(unsigned timeout_ms, unsigned bits)
 {
-    wait_queue_init(&account.waits);
-    account.trouble = (struct imap_error){0};
+    wait_queue_init(&the_account.waits);
+    the_account.trouble = (struct imap_error){0};
     wanted = bits;
     abandoned = 0;
-    return jobs_new(&account, timeout_ms);
+    return jobs_new(&the_account, timeout_ms);
 }
 
 static void tear_down(struct jobs *jobs)
@@ -267,7 +267,7 @@ START_TEST(deadline)
     start(jobs, request_new(record));
     ck_assert_int_eq(error_of(record), ETIMEDOUT);
     ck_assert_int_eq(abandoned, 1);
-    ck_assert_ptr_null(account.waits.first);
+    ck_assert_ptr_null(the_account.waits.first);
     tear_down(jobs);
     record_free(record);
 }
@@ -278,7 +278,7 @@ START_TEST(deadline_while_unreachable)
     struct jobs *jobs = set_up(30, 1);
     struct record *record = record_new();
 
-    account.trouble = (struct imap_error){.status = IMAP_AGAIN};
+    the_account.trouble = (struct imap_error){.status = IMAP_AGAIN};
     start(jobs, request_new(record));
     ck_assert_int_eq(error_of(record), EHOSTUNREACH);
     tear_down(jobs);
@@ -471,7 +471,7 @@ START_TEST(one_reply_whatever_races)
     __atomic_store_n(&race.over, true, __ATOMIC_RELEASE);
     pthread_join(threads[0], NULL);
     pthread_join(threads[1], NULL);
-    ck_assert_ptr_null(account.waits.first);
+    ck_assert_ptr_null(the_account.waits.first);
     tear_down(jobs);
     for (int i = 0; i < RACERS; i++) {
         ck_assert_int_eq(race.records[i]->replies, 1);
