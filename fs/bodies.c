@@ -15,6 +15,7 @@
 
 #define BLOCK 4096u
 #define BUCKETS_MIN 1024
+#define AHEAD_BEGIN (UINT64_C(8) << 20) /* download.c then measures what the line carries */
 
 static size_t bucket_of(size_t bucket_count, uint32_t message_id, uint32_t uid)
 {
@@ -156,7 +157,7 @@ enum imap_status bodies_new(struct account *account, struct imap_pool *pool, con
     struct bodies *bodies = imap_xcalloc(1, sizeof *bodies);
     bodies->account = account;
     bodies->cache_size = cache_size;
-    bodies->ahead_max = BODY_WHOLE_MAX;
+    bodies->ahead_max = AHEAD_BEGIN;
     bodies->due_tail = &bodies->due;
     enum imap_status status = spool_open(cache_dir, &bodies->spool, err);
     if (status != IMAP_OK) {

@@ -6,9 +6,9 @@
 #define ALL_ORDERS ((1u << SCAN_ORDERS) - 1)
 #define RANDOM_MISSES 32   /* so many in no order make a walk of their own */
 #define RANDOM_GAP_MS 3000 /* unless they lie this far apart */
-#define RANDOM_STEP 16     /* accesses until the random window grows again */
+#define RANDOM_STEP 8      /* accesses until the random window grows again */
 #define RANDOM_WINDOW_MIN (UINT64_C(1) << 20)
-#define GROWTH 4
+#define GROWTH 8
 #define DIGITS 10 /* of the largest UID */
 
 static const uint64_t power_of_10[DIGITS + 1] = {1,       10,       100,       1000,       10000,      100000,
