@@ -13,7 +13,7 @@ void imap_seqset_fini(struct imap_seqset *set)
 
 static void reserve_one(struct imap_seqset *set)
 {
-    if (set->count < set->capacity)
+    if (set->ranges && set->count < set->capacity)
         return;
     set->capacity = set->capacity ? set->capacity * 2 : 4;
     set->ranges = imap_xreallocarray(set->ranges, set->capacity, sizeof *set->ranges);

@@ -221,7 +221,8 @@ static void take_line(struct party *party, const char *line, size_t len)
         act(party, line[1]);
     } else {
         memcpy(text, line, len);
-        memcpy(text + len, "\r\n", 2);
+        text[len] = '\r';
+        text[len + 1] = '\n';
         feed(party, text, len + 2);
     }
     pull(party);

@@ -58,16 +58,14 @@ static void event(struct replay *replay, int kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 static void event(struct replay *replay, int kind, const char *fmt, ...)
 {
-    char text[512];
+    char text[512], line[sizeof text + 16];
     va_list args;
-    size_t len = strlen(kinds[kind]);
-    memcpy(text, kinds[kind], len);
     va_start(args, fmt);
-    vsnprintf(text + len, sizeof text - len - 1, fmt, args);
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    strcat(text, "\n");
-    text_add(&replay->events[kind], text, strlen(text));
-    text_add(&replay->log, text, strlen(text));
+    int len = snprintf(line, sizeof line, "%s%s\n", kinds[kind], text);
+    text_add(&replay->events[kind], line, (size_t)len);
+    text_add(&replay->log, line, (size_t)len);
 }
 
 static void describe(const struct replay *replay, const struct imap_response *r, char *text, size_t size)

@@ -91,21 +91,22 @@ void text_add_argument(struct imap_command *command, const char *token)
 {
     struct text text = {0};
     text_unescape(&text, token + (strchr("@%$#", *token) != NULL), false);
+    const char *value = text.data ? text.data : "";
     switch (*token) {
     case '@':
-        imap_command_astring(command, text.len ? text.data : "", text.len);
+        imap_command_astring(command, value, text.len);
         break;
     case '%':
-        imap_command_mailbox(command, text.len ? text.data : "", text.len);
+        imap_command_mailbox(command, value, text.len);
         break;
     case '$':
-        imap_command_secret(command, text.len ? text.data : "", text.len);
+        imap_command_secret(command, value, text.len);
         break;
     case '#':
-        text_add_set(command, text.data);
+        text_add_set(command, value);
         break;
     default:
-        imap_command_raw(command, text.data);
+        imap_command_raw(command, value);
     }
     free(text.data);
 }

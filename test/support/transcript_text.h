@@ -24,7 +24,7 @@ void text_unescape(struct text *text, const char *line, bool literals);
 const char *text_next_token(const char *line, struct text *token, bool keep_quotes);
 /* The verb with which the line begins. Returns what follows. */
 const char *text_take_verb(const char *line, char *verb, size_t size);
-void text_add_set(struct imap_command *command, const char *set); /* raw if it is none */
+void text_add_set(struct imap_command *command, const char *text); /* raw if it is none */
 void text_add_argument(struct imap_command *command, const char *token);
 /* Length of the wire's line if it matches, else 0. *** stands for any bytes, {n} at its start for n bytes
  * (of a literal). */

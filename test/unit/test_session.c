@@ -74,7 +74,9 @@ static enum imap_status feed(struct client *client, const char *text)
 {
     client->input = text;
     client->input_len = strlen(text);
-    return imap_session_feed(client->session, text, strlen(text), NULL);
+    enum imap_status status = imap_session_feed(client->session, text, strlen(text), NULL);
+    client->input = NULL;
+    return status;
 }
 
 static void expect_sent(struct client *client, const char *text)
@@ -270,7 +272,7 @@ START_TEST(bodies_are_not_copied)
     for (int i = 1; i <= MESSAGES; i++) {
         int head = snprintf(body, 200, "* %d FETCH (UID %d BODY[] {%d}\r\n", i, i, BODY);
         memset(body + head, 'x', BODY);
-        strcpy(body + head + BODY, ")\r\n");
+        memcpy(body + head + BODY, ")\r\n", 4);
         client.input = body;
         client.input_len = (size_t)head + BODY + 3;
         ck_assert_int_eq(imap_session_feed(client.session, body, client.input_len, NULL), IMAP_OK);

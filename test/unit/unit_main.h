@@ -6,12 +6,12 @@
 #include <check.h>
 #include <stdlib.h>
 
-static inline int unit_main(const char *name, const TTest *const *tests, size_t count)
+static inline int unit_main(const char *name, const TTest *const *tests)
 {
     Suite *suite = suite_create(name);
     TCase *cases = tcase_create(name);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(cases, tests[i]);
+    for (; *tests; tests++)
+        tcase_add_test(cases, *tests);
     tcase_set_timeout(cases, 60);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
@@ -24,8 +24,8 @@ static inline int unit_main(const char *name, const TTest *const *tests, size_t 
 #define UNIT_MAIN(name, ...)                                                                                 \
     int main(void)                                                                                           \
     {                                                                                                        \
-        const TTest *const tests[] = {__VA_ARGS__};                                                          \
-        return unit_main(name, tests, sizeof tests / sizeof *tests);                                         \
+        const TTest *const tests[] = {__VA_ARGS__, NULL};                                                    \
+        return unit_main(name, tests);                                                                       \
     }
 
 #endif
