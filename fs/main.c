@@ -131,15 +131,17 @@ static int serve_mounted(const struct config *config, struct fs *fs, struct fuse
 static int mount_and_serve(const struct config *config, struct fs *fs, struct daemon *daemon)
 {
     struct fuse_session *session = new_session(config, fs);
-    int rc = EXIT_FAILED;
+    struct imap_error err = {0};
+    int rc;
 
-    if (session && fuse_session_mount(session, config->mountpoint) == 0) {
-        rc = serve_mounted(config, fs, session, daemon);
-    } else {
-        daemon_log(LOG_ERR,
-                   "cannot mount on %s: is FUSE there (/dev/fuse, fusermount3), and are you allowed to?",
-                   config->mountpoint);
+    if (!session)
+        imap_error_set(&err, IMAP_SYS, "cannot begin a FUSE session");
+    if (!session || mountpoint_mount(session, config->mountpoint, !config->debug, &err) != IMAP_OK) {
+        daemon_log(LOG_ERR, "%s", err.text);
         account_close(&fs->account);
+        rc = EXIT_FAILED;
+    } else {
+        rc = serve_mounted(config, fs, session, daemon);
     }
     if (session)
         fuse_session_destroy(session);

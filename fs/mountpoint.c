@@ -2,12 +2,13 @@
 #include "mountpoint.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <mntent.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -95,4 +96,64 @@ enum imap_status mountpoint_prepare(const char *path, char **resolved_out, struc
     else
         free(resolved);
     return status;
+}
+
+/* ---- mounting ---------------------------------------------------------------------------------- */
+
+struct capture {
+    int file, saved; /* -1: none */
+};
+
+static struct capture capture_begin(bool wanted)
+{
+    struct capture capture = {.file = -1, .saved = -1};
+
+    if (wanted)
+        capture.file = memfd_create("stderr", MFD_CLOEXEC);
+    if (capture.file >= 0)
+        capture.saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (capture.saved >= 0) {
+        (void)fflush(stderr);
+        dup2(capture.file, STDERR_FILENO);
+    }
+    return capture;
+}
+
+/* The last line that was captured, without the name of who said it; "" for none. */
+static void capture_end(struct capture *capture, char *text, size_t size)
+{
+    char all[1024];
+    ssize_t n;
+
+    *text = '\0';
+    if (capture->saved >= 0) {
+        (void)fflush(stderr);
+        dup2(capture->saved, STDERR_FILENO);
+        close(capture->saved);
+        n = pread(capture->file, all, sizeof(all) - 1, 0);
+        while (n > 0 && all[n - 1] == '\n')
+            n--;
+        all[n > 0 ? n : 0] = '\0';
+        char *line = strrchr(all, '\n');
+        line = line ? line + 1 : all;
+        if (strncmp(line, "imapfs: ", 8) == 0)
+            line += 8;
+        (void)snprintf(text, size, "%s", line);
+    }
+    if (capture->file >= 0)
+        close(capture->file);
+}
+
+enum imap_status mountpoint_mount(struct fuse_session *session, const char *path, bool quiet,
+                                  struct imap_error *err)
+{
+    char why[160];
+    struct capture capture = capture_begin(quiet);
+    int rc = fuse_session_mount(session, path);
+
+    capture_end(&capture, why, sizeof(why));
+    if (rc == 0)
+        return IMAP_OK;
+    return imap_error_set(err, IMAP_SYS, "cannot mount on %.60s: %s", path,
+                          *why ? why : "is FUSE there (/dev/fuse, fusermount3)?");
 }
