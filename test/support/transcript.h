@@ -8,8 +8,7 @@
  *                  literal of n bytes (its contents look like responses, to see that nobody reads them).
  *   S~ text        the same without CRLF, and with {n} as it stands
  *   C: text        the session must send this now, CRLF included, and trace it so. *** stands for a secret.
- *                  Without a command that says so, the command is made from the text: a trace
- *                  (imapfs -d) is a transcript.
+ *                  Without a command that says so, the command is made from the text.
  *   > VERB args    submits a command; see below
  *   = event        the next event of its kind is this one (a part of words is enough):
  *                      done VERB STATUS [CODE]      response VERB TYPE ...     body UID SIZE
@@ -21,6 +20,7 @@
  *   ! action       quiet (nothing may be sent now), lost, idle_done, tls STATUS, continue LINE,
  *                  hold and release (the line takes no bytes), bodies stream|refuse|buffer (of the
  *                  commands submitted from here on), limits NAME=NUMBER ...
+ * A trace (imapfs -d) is a transcript as it is: of its first connection's lines, without checks.
  * Arguments of a command: @string, %mailbox, $secret, #set, anything else is raw. A string may be quoted.
  * Escapes: \x{0d} is a byte, \*{N}{text} is text N times.
  */
