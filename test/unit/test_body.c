@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "unit_main.h"
+
 #define MB (UINT64_C(1) << 20)
 #define KB (UINT64_C(1) << 10)
 #define CACHE (UINT64_C(256) * MB)
@@ -653,52 +655,13 @@ START_TEST(stop_ends_every_wait)
 }
 END_TEST
 
-static void add_tests(TCase *tcase)
-{
-    tcase_add_test(tcase, small_message_right_and_fetched_once);
-    tcase_add_test(tcase, many_readers_one_download);
-    tcase_add_test(tcase, range_is_served_before_the_message_is_complete);
-    tcase_add_test(tcase, cancelled_wait_is_never_told);
-    tcase_add_test(tcase, lost_line_is_made_good);
-    tcase_add_test(tcase, lost_line_within_pieces_is_made_good);
-    tcase_add_test(tcase, unreachable_server_is_an_error_soon);
-    tcase_add_test(tcase, expunged_message_is_gone);
-    tcase_add_test(tcase, expunged_while_open);
-    tcase_add_test(tcase, reset_refuses_what_is_on_its_way);
-    tcase_add_test(tcase, wrong_claims);
-    tcase_add_test(tcase, known_size_contradicted);
-    tcase_add_test(tcase, known_size_of_a_large_one_contradicted);
-    tcase_add_test(tcase, odd_servers);
-    tcase_add_test(tcase, quoted_body);
-    tcase_add_test(tcase, nil_is_no_message);
-    tcase_add_test(tcase, size_over_the_cap_is_refused);
-    tcase_add_test(tcase, head_of_a_large_one_is_cheap);
-    tcase_add_test(tcase, tail_and_jumps_of_a_large_one);
-    tcase_add_test(tcase, large_one_streams);
-    tcase_add_test(tcase, walks_are_fetched_ahead);
-    tcase_add_test(tcase, disorder_is_fetched_ahead);
-    tcase_add_test(tcase, lost_lines_in_a_walk);
-    tcase_add_test(tcase, refused_sets_in_a_walk);
-    tcase_add_test(tcase, expunged_ones_in_a_walk);
-    tcase_add_test(tcase, large_ones_in_a_walk);
-    tcase_add_test(tcase, parallel_walks);
-    tcase_add_test(tcase, eviction_spares_what_is_open);
-    tcase_add_test(tcase, larger_than_the_cache);
-    tcase_add_test(tcase, full_disk);
-    tcase_add_test(tcase, unwritable_spool);
-    tcase_add_test(tcase, stop_ends_every_wait);
-}
-
-int main(void)
-{
-    Suite *suite = suite_create("body");
-    TCase *tcase = tcase_create("body");
-    tcase_set_timeout(tcase, 60);
-    add_tests(tcase);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN("body", small_message_right_and_fetched_once, many_readers_one_download,
+          range_is_served_before_the_message_is_complete, cancelled_wait_is_never_told,
+          lost_line_is_made_good, lost_line_within_pieces_is_made_good, unreachable_server_is_an_error_soon,
+          expunged_message_is_gone, expunged_while_open, reset_refuses_what_is_on_its_way, wrong_claims,
+          known_size_contradicted, known_size_of_a_large_one_contradicted, odd_servers, quoted_body,
+          nil_is_no_message, size_over_the_cap_is_refused, head_of_a_large_one_is_cheap,
+          tail_and_jumps_of_a_large_one, large_one_streams, walks_are_fetched_ahead,
+          disorder_is_fetched_ahead, lost_lines_in_a_walk, refused_sets_in_a_walk, expunged_ones_in_a_walk,
+          large_ones_in_a_walk, parallel_walks, eviction_spares_what_is_open, larger_than_the_cache,
+          full_disk, unwritable_spool, stop_ends_every_wait)

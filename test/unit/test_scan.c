@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "scan.h"
+#include "unit_main.h"
 
 #define SIZE 8192u
 
@@ -304,31 +305,8 @@ START_TEST(long_walk_is_cheap)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("scan");
-    TCase *tcase = tcase_create("scan");
-    tcase_set_timeout(tcase, 60);
-    tcase_add_test(tcase, one_access_gives_nothing_out);
-    tcase_add_test(tcase, second_access_begins_modestly);
-    tcase_add_test(tcase, rising_order_misses_twice);
-    tcase_add_test(tcase, order_of_names_misses_twice);
-    tcase_add_test(tcase, order_of_names_with_gaps);
-    tcase_add_test(tcase, falling_order_misses_twice);
-    tcase_add_test(tcase, ambiguous_beginning);
-    tcase_add_test(tcase, several_walks_at_once);
-    tcase_add_test(tcase, jittered_walk);
-    tcase_add_test(tcase, random_order_fetches_the_rest);
-    tcase_add_test(tcase, few_random_accesses_fetch_nothing);
-    tcase_add_test(tcase, slow_random_accesses_fetch_nothing);
-    tcase_add_test(tcase, unread_stays_below_the_limit);
-    tcase_add_test(tcase, quiet_walks_end);
-    tcase_add_test(tcase, ticket_of_another_scan_is_worth_nothing);
-    tcase_add_test(tcase, long_walk_is_cheap);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN("scan", one_access_gives_nothing_out, second_access_begins_modestly, rising_order_misses_twice,
+          order_of_names_misses_twice, order_of_names_with_gaps, falling_order_misses_twice,
+          ambiguous_beginning, several_walks_at_once, jittered_walk, random_order_fetches_the_rest,
+          few_random_accesses_fetch_nothing, slow_random_accesses_fetch_nothing, unread_stays_below_the_limit,
+          quiet_walks_end, ticket_of_another_scan_is_worth_nothing, long_walk_is_cheap)
