@@ -138,7 +138,7 @@ static void capture_end(struct capture *capture, char *text, size_t size)
         line = line ? line + 1 : all;
         if (strncmp(line, "imapfs: ", 8) == 0)
             line += 8;
-        (void)snprintf(text, size, "%s", line);
+        (void)snprintf(text, size, "%.150s", line);
     }
     if (capture->file >= 0)
         close(capture->file);
