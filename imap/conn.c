@@ -78,6 +78,14 @@ static bool is_line_lost(enum imap_status status)
     return status == IMAP_AGAIN || status == IMAP_UNSURE || status == IMAP_CANCEL || status == IMAP_SYS;
 }
 
+/* Dovecot 2.3 and others say so without [NONEXISTENT]. */
+static bool says_nonexistent(const struct imap_error *error)
+{
+    return error->status == IMAP_NO && error->code == IMAP_CODE_NONE &&
+           (strcasestr(error->text, "doesn't exist") || strcasestr(error->text, "does not exist") ||
+            strcasestr(error->text, "no such mailbox") || strcasestr(error->text, "nonexistent"));
+}
+
 /* A mailbox that cannot be selected is an error for all who need it. A line lost meanwhile is not: they
  * wait for the next one, but for those who have waited long already. */
 static void select_failed(struct imap_conn *conn, const struct imap_error *why)
@@ -91,6 +99,8 @@ static void select_failed(struct imap_conn *conn, const struct imap_error *why)
         error.status = IMAP_AGAIN;
         queued_ms = imap_net_now() - (int64_t)pool->endpoint.timeout_ms;
     }
+    if (says_nonexistent(why))
+        error.status = IMAP_GONE;
     imap_job_queue_init(&jobs);
     pthread_mutex_lock(&pool->lock);
     conn->selecting = false;
@@ -134,7 +144,16 @@ static void start_select(struct imap_conn *conn)
 
 /* ---- work ------------------------------------------------------------------------------------------- */
 
-static enum imap_pool_action next_action(struct imap_conn *conn, struct imap_job **job_out)
+/* True, once, when the session may not know yet of messages that others have seen. */
+static bool is_behind(struct imap_conn *conn, const struct imap_job *job)
+{
+    if (!job->place->name || conn->seen == job->place->changes)
+        return false;
+    conn->seen = job->place->changes;
+    return conn->index > 0; /* the watcher is the one who saw them, or asks anyway */
+}
+
+static enum imap_pool_action next_action(struct imap_conn *conn, struct imap_job **job_out, bool *behind_out)
 {
     struct imap_pool *pool = conn->pool;
     int64_t now = imap_net_now();
@@ -145,10 +164,12 @@ static enum imap_pool_action next_action(struct imap_conn *conn, struct imap_job
     if (action == IMAP_POOL_TAKE) {
         imap_job_dequeue(pool, *job_out);
         (*job_out)->conn = conn;
+        *behind_out = is_behind(conn, *job_out);
         conn->jobs++;
         conn->weight += (*job_out)->weight;
     } else if (action == IMAP_POOL_SELECT) {
         conn->selecting = true;
+        conn->seen = conn->heading->changes;
     } else {
         imap_pool_dispatch(pool, now);
     }
@@ -160,10 +181,13 @@ static void take_work(struct imap_conn *conn)
 {
     const struct imap_session *session = conn->line.session;
     struct imap_job *job;
+    bool behind;
 
     while (imap_session_state(session) <= IMAP_STATE_SELECTED) {
-        switch (next_action(conn, &job)) {
+        switch (next_action(conn, &job, &behind)) {
         case IMAP_POOL_TAKE:
+            if (behind)
+                imap_session_submit(conn->line.session, imap_command_new("NOOP"), NULL);
             imap_job_run(conn, job);
             break;
         case IMAP_POOL_SELECT:
@@ -216,10 +240,11 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
     int64_t until = imap_conn_idle(conn, now);
     if (imap_line_flush(line, why) != IMAP_OK)
         return false;
-    imap_line_wait(line, conn->wake_fd, pool->cancel_fd, until);
-    imap_net_wake_drain(conn->wake_fd);
-    if (is_closing(conn))
+    unsigned told = imap_line_wait(line, conn->wake_fd, pool->cancel_fd, until);
+    if (told & IMAP_LINE_CANCELLED)
         return false;
+    if (told & IMAP_LINE_WOKEN)
+        imap_net_wake_drain(conn->wake_fd);
     if (imap_line_receive(line, why) != IMAP_OK || imap_line_check_silence(line, why) != IMAP_OK)
         return false;
     notice_deselection(conn);

@@ -81,7 +81,7 @@ static int64_t silence_deadline(const struct imap_line *line)
     return line->due ? line->due_since + (int64_t)line->endpoint->timeout_ms : IMAP_NET_FOREVER;
 }
 
-void imap_line_wait(struct imap_line *line, int wake_fd, int cancel_fd, int64_t deadline_ms)
+unsigned imap_line_wait(struct imap_line *line, int wake_fd, int cancel_fd, int64_t deadline_ms)
 {
     const struct imap_transport *transport = line->transport;
     struct pollfd fds[4] = {
@@ -96,7 +96,9 @@ void imap_line_wait(struct imap_line *line, int wake_fd, int cancel_fd, int64_t 
         deadline_ms = 0;
     if (silence < deadline_ms)
         deadline_ms = silence;
-    poll(fds, 4, imap_net_timeout(deadline_ms));
+    if (poll(fds, 4, imap_net_timeout(deadline_ms)) <= 0)
+        return 0;
+    return (fds[2].revents ? IMAP_LINE_WOKEN : 0) | (fds[3].revents ? IMAP_LINE_CANCELLED : 0);
 }
 
 static enum imap_status ended(const struct imap_line *line, struct imap_error *err)

@@ -41,8 +41,10 @@ void imap_line_note(struct imap_line *line, const struct imap_response *response
 enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err) IMAP_CHECK;
 /* Waits until the transport can be read (or written, if something is unsent), wake_fd or cancel_fd
  * (either may be -1) is readable, or the deadline passes; sooner when the server has been silent for
- * too long. Never fails: the next calls tell. */
-void imap_line_wait(struct imap_line *line, int wake_fd, int cancel_fd, int64_t deadline_ms);
+ * too long. Tells which of the two descriptors is readable; of the line the next calls tell. */
+#define IMAP_LINE_WOKEN 1u
+#define IMAP_LINE_CANCELLED 2u
+unsigned imap_line_wait(struct imap_line *line, int wake_fd, int cancel_fd, int64_t deadline_ms);
 /* Reads at most one buffer of what is there and feeds it. Failing (the end of the stream included)
  * means that the line is lost: IMAP_AGAIN, IMAP_SYS, IMAP_PROTO or IMAP_LIMIT. */
 enum imap_status imap_line_receive(struct imap_line *line, struct imap_error *err) IMAP_CHECK;

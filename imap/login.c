@@ -2,7 +2,6 @@
 #include "login.h"
 
 #include <gsasl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +31,7 @@ static enum imap_status pump(struct login *login, struct imap_error *err)
 
     if (status != IMAP_OK)
         return status;
-    imap_line_wait(line, -1, login->cancel_fd, login->deadline_ms);
-    if (login->cancel_fd >= 0 && imap_net_wait(login->cancel_fd, POLLIN, 0, -1, NULL) == IMAP_OK)
+    if (imap_line_wait(line, -1, login->cancel_fd, login->deadline_ms) & IMAP_LINE_CANCELLED)
         return imap_error_set(err, IMAP_CANCEL, "cancelled");
     status = imap_line_check_silence(line, err);
     if (status == IMAP_OK && imap_net_now() >= login->deadline_ms) {

@@ -206,6 +206,15 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
     }
 }
 
+void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct imap_place *place = imap_place_find(pool, mailbox);
+    if (place) /* else nobody has it selected */
+        place->changes++;
+    pthread_mutex_unlock(&pool->lock);
+}
+
 bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out)
 {
     pthread_mutex_lock(&pool->lock);

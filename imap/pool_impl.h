@@ -46,6 +46,7 @@ struct imap_place {
     char *name;                                     /* constant; wire bytes; NULL: no mailbox */
     struct imap_job_queue queue[IMAP_JOB_KINDS][2]; /* guarded by lock; [][urgent] */
     uint64_t weight;                                /* guarded by lock: of all that is queued */
+    unsigned changes;                               /* guarded by lock: imap_pool_mailbox_changed */
 };
 
 enum imap_conn_state {
@@ -69,6 +70,7 @@ struct imap_conn {
     uint64_t weight;
     struct imap_place *heading; /* counted; to be selected when nothing is in flight any more */
     bool selecting;             /* being selected now */
+    unsigned seen;              /* of its mailbox's changes: those that its session shows */
     int64_t down_since;         /* wanted in vain since; 0 while READY and while nobody wants it */
     int64_t dial_at, last_dial; /* the next attempt; when the last one began */
     int64_t pause_ms;           /* before the next attempt but one */
@@ -132,6 +134,7 @@ struct imap_pool {
 
 /* ---- pool_queue.c: jobs waiting; with the lock --------------------------------------------------- */
 struct imap_place *imap_place_get(struct imap_pool *pool, const char *name); /* counted */
+struct imap_place *imap_place_find(const struct imap_pool *pool, const char *name); /* not counted, or NULL */
 struct imap_place *imap_place_ref(struct imap_place *place);
 void imap_place_put(struct imap_pool *pool, struct imap_place **place); /* NULL inside is fine */
 void imap_job_queue_init(struct imap_job_queue *queue);
@@ -175,10 +178,10 @@ bool imap_pool_conn_close(struct imap_conn *conn); /* false: it has something to
 /* With the lock: there has been no connection for work of this kind for the grace time. */
 bool imap_pool_given_up(const struct imap_pool *pool, enum imap_job_kind kind, int64_t now);
 /* The thread that ends the jobs whose grace is over. */
-void *imap_pool_clock(void *pool);
+void *imap_pool_clock(void *arg);
 
 /* ---- conn.c, conn_idle.c: the connection's thread ------------------------------------------------- */
-void *imap_conn_main(void *conn);
+void *imap_conn_main(void *arg);
 /* Sends IDLE, its renewal, or NOOP when it is time. Returns when to call again. */
 int64_t imap_conn_idle(struct imap_conn *conn, int64_t now);
 /* A lane that has been without work for long. */

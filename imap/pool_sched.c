@@ -3,7 +3,8 @@
  * pool_sched: which connection does which job.
  *
  * - Work is done by the lanes (1 and up), watching by connection 0, what needs no mailbox by either.
- *   Only where no lane can be had does connection 0 work as well.
+ *   Only where no lane can be had does connection 0 work as well. And while none is open yet it does the
+ *   first few urgent jobs of the mailbox that it has selected anyway: dialling takes five round trips.
  * - A job goes to the least loaded of those that have its mailbox selected and room in their window.
  *   The window keeps an urgent job from waiting behind megabytes that were asked for before it.
  * - A lane with nothing to do changes to a mailbox that nobody serves, or helps where the others have
@@ -16,6 +17,7 @@
 #define BUSY_BYTES ((uint64_t)1 << 20)   /* another lane is worth its SELECT when this much is ahead */
 #define WINDOW_JOBS 32
 #define WINDOW_JOBS_URGENT 48 /* under the session's limit of what may be in flight */
+#define HELP_JOBS 4
 
 #define WATCH (1u << IMAP_JOB_WATCH)
 #define WORK (1u << IMAP_JOB_WORK)
@@ -186,6 +188,13 @@ static struct imap_job *next_here(const struct imap_pool *pool, const struct ima
     return best;
 }
 
+static struct imap_job *to_help_with(const struct imap_pool *pool, const struct imap_conn *conn)
+{
+    if (conn->index > 0 || !conn->selected || conn->heading || conn->jobs >= HELP_JOBS || any_lane_ready(pool))
+        return NULL;
+    return conn->selected->queue[IMAP_JOB_WORK][true].first;
+}
+
 static enum imap_pool_action follow_heading(struct imap_pool *pool, struct imap_conn *conn)
 {
     if (conn->jobs > 0 || conn->selecting)
@@ -213,10 +222,10 @@ enum imap_pool_action imap_pool_decide(struct imap_pool *pool, struct imap_conn 
         conn->heading = imap_place_ref(place);
         return conn->jobs == 0 ? IMAP_POOL_SELECT : IMAP_POOL_NOTHING;
     }
-    if (!job || !is_best_for(pool, conn, job))
-        return IMAP_POOL_NOTHING;
-    *job_out = job;
-    return IMAP_POOL_TAKE;
+    if (job && !is_best_for(pool, conn, job))
+        job = NULL;
+    *job_out = job ? job : to_help_with(pool, conn);
+    return *job_out ? IMAP_POOL_TAKE : IMAP_POOL_NOTHING;
 }
 
 /* ---- opening further connections ------------------------------------------------------------------ */

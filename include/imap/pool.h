@@ -14,7 +14,9 @@
  * IMAP_AGAIN or IMAP_UNSURE: repeating it is the caller's decision.
  *
  * Threads: every function may be called from any thread, from within the callbacks too (but for
- * imap_pool_free). Callbacks run on the thread of their connection, without any lock of the pool.
+ * imap_pool_free). Callbacks run on the thread of their connection, without any lock of the pool; the
+ * `done` of a command that never got to one runs on another thread of the pool's, or within
+ * imap_pool_submit or imap_pool_free.
  */
 #ifndef IMAP_POOL_H
 #define IMAP_POOL_H
@@ -68,6 +70,11 @@ void imap_pool_free(struct imap_pool **pool);
  * balancing. Takes ownership; `done` is called exactly once, possibly before this returns. */
 void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flags, uint64_t weight,
                       struct imap_command *command);
+
+/* Somebody heard of messages that were not in the mailbox before. A session is told of those only when
+ * it asks (RFC 3501 5.2), so each connection that has the mailbox selected sends a NOOP before the next
+ * command that needs it: else it might answer that there is no such message. */
+void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox);
 
 /* Capabilities after login; false while none is known. */
 bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out);

@@ -2,6 +2,7 @@
 /* Login: every way in, and every way in which a server may try to get at the password. */
 #include <check.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -111,7 +112,7 @@ static void serve_play(struct fake_client *client, void *arg)
             if (!space || strcmp(space + 1, step->await) != 0)
                 return;
             *space = '\0';
-            strcpy(tag, line);
+            snprintf(tag, sizeof(tag), "%.60s", line);
         }
         if (step->say && strcmp(step->say, "TLS") == 0) {
             if (!fake_start_tls(client))

@@ -378,12 +378,12 @@ static bool know_only_a(struct fake_client *client, const char *tag, const char 
 {
     char line[128];
 
-    (void)arg, (void)stop;
+    (void)arg;
     if (strncmp(command, "EXAMINE ", 8) != 0 || strcmp(command, "EXAMINE A") == 0)
         return false;
     snprintf(line, sizeof(line), "%s NO %s\r\n", tag,
              strcmp(command, "EXAMINE Gone") == 0 ? "[NONEXISTENT] no such mailbox" : "not for you");
-    fake_send(client, line);
+    *stop = !fake_send(client, line);
     return true;
 }
 
@@ -497,11 +497,11 @@ static bool refuse_idle(struct fake_client *client, const char *tag, const char 
 {
     char line[64];
 
-    (void)arg, (void)stop;
+    (void)arg;
     if (strcmp(command, "IDLE") != 0)
         return false;
     snprintf(line, sizeof(line), "%s NO not now\r\n", tag);
-    fake_send(client, line);
+    *stop = !fake_send(client, line);
     return true;
 }
 

@@ -121,7 +121,7 @@ START_TEST(what_was_not_sent_waits_for_the_next_line)
     for (int i = 0; i < 40; i++)
         asks[i] = ask_noop(world, "A", 0, 0);
     AWAIT(world, seen_locked(world, 0, "NOOP") == 1);
-    fake_drop_all(world->server, true);
+    fake_drop_all(world->server, false);
     CHANGE(world, world->gate_closed = false);
     AWAIT(world, world->answered == 40);
     for (int i = 0; i < 40; i++) {
@@ -328,6 +328,27 @@ START_TEST(a_short_gap_is_waited_for)
 }
 END_TEST
 
+/* In a long pause somebody tries again: his work ends at once, but a new attempt is made for the next. */
+START_TEST(new_work_cuts_a_pause_short)
+{
+    struct world *world = world_new();
+
+    world_pool(world, 1, 300);
+    world->pool->timing.backoff_first = world->pool->timing.backoff_max = 3600 * 1000;
+    world->pool->timing.impatient = 100;
+    world_connect(world);
+    fake_refuse(world->server, true);
+    fake_drop_all(world->server, false);
+    AWAIT(world, world->down == 1);
+    await_ask(ask_noop(world, "A", 0, 0), IMAP_AGAIN);
+    fake_refuse(world->server, false);
+    await_ask(ask_noop(world, "A", 0, 0), IMAP_AGAIN);
+    AWAIT(world, world->up == 2);
+    await_ask(ask_noop(world, "A", 0, 0), IMAP_OK);
+    world_free(world);
+}
+END_TEST
+
 /* Refused connections, counted: pauses of 50, 100, 200, 200 ... ms, each three quarters to five. */
 START_TEST(attempts_become_rare)
 {
@@ -520,6 +541,7 @@ int main(void)
     tcase_add_test(tcase, submitting_is_no_sign_of_life);
     tcase_add_test(tcase, an_outage_and_its_end);
     tcase_add_test(tcase, a_short_gap_is_waited_for);
+    tcase_add_test(tcase, new_work_cuts_a_pause_short);
     tcase_add_test(tcase, attempts_become_rare);
     tcase_add_test(tcase, a_flapping_server_is_not_hammered);
     tcase_add_test(tcase, a_lane_makes_room_for_the_watcher);

@@ -252,7 +252,7 @@ static void dig(struct black_hole *hole)
     getsockname(hole->listen_fd, (struct sockaddr *)&address, &len);
     for (int i = 0; i < 4; i++) {
         hole->fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        connect(hole->fill[i], (struct sockaddr *)&address, sizeof(address));
+        (void)connect(hole->fill[i], (struct sockaddr *)&address, sizeof(address));
     }
     struct pollfd first = {.fd = hole->fill[0], .events = POLLOUT};
     ck_assert_int_eq(poll(&first, 1, 5000), 1);
