@@ -16,12 +16,19 @@ void imap_job_queue_init(struct imap_job_queue *queue)
     queue->tail = &queue->first;
 }
 
-struct imap_place *imap_place_get(struct imap_pool *pool, const char *name)
+struct imap_place *imap_place_find(const struct imap_pool *pool, const char *name)
 {
     struct imap_place *place = pool->places;
 
     while (place && !same_name(place->name, name))
         place = place->next;
+    return place;
+}
+
+struct imap_place *imap_place_get(struct imap_pool *pool, const char *name)
+{
+    struct imap_place *place = imap_place_find(pool, name);
+
     if (!place) {
         place = imap_xcalloc(1, sizeof(*place));
         place->name = name ? imap_xstrdup(name) : NULL;
