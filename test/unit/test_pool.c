@@ -171,6 +171,43 @@ START_TEST(responses_reach_who_asked)
 }
 END_TEST
 
+/* Dialling takes long: before there is any lane the watcher does what is urgent in its own mailbox. */
+START_TEST(the_watcher_helps_while_there_is_no_lane)
+{
+    struct world *world = connected(2);
+
+    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_OK);
+    await_ask(ask_with(world, "A", IMAP_POOL_URGENT, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+    ck_assert_uint_eq(seen(world, 0, "UID FETCH"), 1);
+    await_ask(ask_with(world, "A", 0, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+    await_ask(ask_with(world, "A", IMAP_POOL_URGENT, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+    ck_assert_uint_eq(seen(world, 0, "UID FETCH"), 1);
+    ck_assert_uint_eq(seen(world, 1, "UID FETCH"), 2);
+    world_free(world);
+}
+END_TEST
+
+/* A lane is told of new messages only when it asks: once for each change, before the next work there. */
+START_TEST(lanes_look_for_what_others_have_seen)
+{
+    struct world *world = connected(2);
+
+    await_ask(ask_with(world, "A", 0, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+    imap_pool_mailbox_changed(world->pool, "B");
+    await_ask(ask_with(world, "A", 0, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+    ck_assert_uint_eq(seen(world, -1, "NOOP"), 0);
+    imap_pool_mailbox_changed(world->pool, "A");
+    for (int i = 0; i < 3; i++)
+        await_ask(ask_with(world, "A", 0, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+    ck_assert_uint_eq(seen(world, 1, "NOOP"), 1);
+    unsigned fetches = 0;
+    for (unsigned i = 0; i < world->logged && strcmp(world->log[i].command, "NOOP") != 0; i++)
+        fetches += strncmp(world->log[i].command, "UID FETCH", 9) == 0;
+    ck_assert_uint_eq(fetches, 2);
+    world_free(world);
+}
+END_TEST
+
 /* Two mailboxes, two lanes, each busy once at the same time: from then on each lane keeps its own. */
 START_TEST(lanes_keep_their_mailbox)
 {
@@ -571,6 +608,8 @@ int main(void)
     tcase_add_test(tcase, what_needs_no_mailbox_opens_nothing);
     tcase_add_test(tcase, read_write_selects);
     tcase_add_test(tcase, responses_reach_who_asked);
+    tcase_add_test(tcase, the_watcher_helps_while_there_is_no_lane);
+    tcase_add_test(tcase, lanes_look_for_what_others_have_seen);
     tcase_add_test(tcase, lanes_keep_their_mailbox);
     tcase_add_test(tcase, one_connection_changes_seldom);
     tcase_add_loop_test(tcase, nobody_starves, 0, 2);
