@@ -133,7 +133,7 @@ struct imap_pool {
 };
 
 /* ---- pool_queue.c: jobs waiting; with the lock --------------------------------------------------- */
-struct imap_place *imap_place_get(struct imap_pool *pool, const char *name); /* counted */
+struct imap_place *imap_place_get(struct imap_pool *pool, const char *name);        /* counted */
 struct imap_place *imap_place_find(const struct imap_pool *pool, const char *name); /* not counted, or NULL */
 struct imap_place *imap_place_ref(struct imap_place *place);
 void imap_place_put(struct imap_pool *pool, struct imap_place **place); /* NULL inside is fine */

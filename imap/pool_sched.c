@@ -190,7 +190,8 @@ static struct imap_job *next_here(const struct imap_pool *pool, const struct ima
 
 static struct imap_job *to_help_with(const struct imap_pool *pool, const struct imap_conn *conn)
 {
-    if (conn->index > 0 || !conn->selected || conn->heading || conn->jobs >= HELP_JOBS || any_lane_ready(pool))
+    if (conn->index > 0 || !conn->selected || conn->heading || conn->jobs >= HELP_JOBS ||
+        any_lane_ready(pool))
         return NULL;
     return conn->selected->queue[IMAP_JOB_WORK][true].first;
 }
