@@ -153,9 +153,9 @@ void bodies_unlock(struct bodies *bodies)
 enum imap_status bodies_new(struct account *account, struct imap_pool *pool, const char *cache_dir,
                             uint64_t cache_size, struct bodies **bodies_out, struct imap_error *err)
 {
-    (void)pool; /* reached by pending_submit_locked */
     struct bodies *bodies = imap_xcalloc(1, sizeof *bodies);
     bodies->account = account;
+    bodies->pool = pool;
     bodies->cache_size = cache_size;
     bodies->ahead_max = AHEAD_BEGIN;
     bodies->due_tail = &bodies->due;

@@ -60,6 +60,7 @@ struct walk {
 
 struct bodies {
     struct account *account; /* constant */
+    struct imap_pool *pool;  /* constant; what is asked for goes there by pending_submit_locked */
     struct spool *spool;     /* constant */
     uint64_t cache_size;     /* constant */
     bool stopped;            /* nothing is submitted any more */

@@ -2,7 +2,8 @@
 /*
  * delta: the one place that changes a mailbox's columns (but for a reset; see mailbox_reset_locked).
  *
- * 1. After it has returned, columns, generation, the bodies and the notes for the kernel agree.
+ * 1. After it has returned, columns, generation, the bodies and the notes for the kernel agree, and the
+ *    connections that carry bodies will look for new messages before they are asked for one.
  * 2. Before a mailbox was complete once, the kernel has been shown nothing: no notes a message.
  * 3. A size that a literal has proven is not replaced by a claim.
  */
@@ -55,6 +56,7 @@ static bool drop_one(struct mailbox *mailbox, uint32_t uid)
     return true;
 }
 
+/* True when the message was not listed before. */
 static bool put_row(struct mailbox *mailbox, const struct row *row)
 {
     struct columns *columns = &mailbox->columns;
@@ -66,7 +68,7 @@ static bool put_row(struct mailbox *mailbox, const struct row *row)
         columns_insert(columns, row);
     if (mailbox->known)
         pending_note_locked(mailbox->account, there ? NOTE_CHANGED : NOTE_NEW, mailbox, row->uid, NULL);
-    return true;
+    return !there;
 }
 
 /* New rows below existing ones: rare, and one by one each would move all that is above. */
@@ -107,21 +109,24 @@ static void merge_rows(struct mailbox *mailbox, const struct delta *delta)
 
 void delta_apply_locked(struct mailbox *mailbox, const struct delta *delta)
 {
-    bool changed = false;
+    bool fewer = false, more = false;
     if (delta->whole)
-        changed |= drop_by(mailbox, delta, true);
+        fewer |= drop_by(mailbox, delta, true);
     if (delta->gone_count == 1)
-        changed |= drop_one(mailbox, delta->gone[0]);
+        fewer |= drop_one(mailbox, delta->gone[0]);
     else if (delta->gone_count)
-        changed |= drop_by(mailbox, delta, false);
+        fewer |= drop_by(mailbox, delta, false);
     if (interleaved(&mailbox->columns, delta)) {
         merge_rows(mailbox, delta);
-        changed = true;
+        more = true;
     } else {
         columns_reserve(&mailbox->columns, delta->whole ? delta->row_count : 0);
         for (size_t i = 0; i < delta->row_count; i++)
-            changed |= put_row(mailbox, &delta->rows[i]);
+            more |= put_row(mailbox, &delta->rows[i]);
     }
-    if (changed && mailbox->known)
+    if (more) /* the pool's lock is a leaf, so it may be taken under ours */
+        imap_pool_mailbox_changed(mailbox->account->pool, mailbox->wire);
+    /* Flags and sizes are not in a listing. */
+    if ((fewer || more) && mailbox->known)
         mailbox_touch_locked(mailbox);
 }

@@ -351,8 +351,16 @@ static void judge_incomplete(struct download *download, const struct download_it
     struct body *body = item->body;
     struct imap_error err = {0};
     if (!item->answered) {
+        struct message listed;
         imap_error_set(&err, IMAP_GONE, "message %" PRIu32 " is no longer in the mailbox", body->uid);
-        fail(download, body, &err);
+        if (body->alone || !mailbox_find_locked(body->mailbox, body->uid, &listed)) {
+            fail(download, body, &err);
+            return;
+        }
+        /* Listed all the same: the connection may be behind (or the listing is, and it stays gone). */
+        imap_pool_mailbox_changed(download->bodies->pool, mailbox_wire_name(body->mailbox));
+        body->alone = true;
+        retry_or_fail(download, body, &err);
         return;
     }
     imap_error_set(&err, IMAP_PROTO, "the server did not send all of message %" PRIu32, body->uid);

@@ -398,6 +398,12 @@ static void *lane_main(void *arg)
     return NULL;
 }
 
+void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
+{
+    (void)pool;
+    ck_assert_str_eq(mailbox, "box");
+}
+
 void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flags, uint64_t weight,
                       struct imap_command *command)
 {

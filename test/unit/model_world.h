@@ -143,6 +143,12 @@ bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out)
     return true;
 }
 
+void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
+{
+    (void)pool;
+    (void)mailbox;
+}
+
 unsigned imap_pool_lanes(const struct imap_pool *pool)
 {
     (void)pool;
