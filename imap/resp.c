@@ -162,7 +162,7 @@ static enum imap_status too_much(const struct imap_lex *lex, struct imap_error *
 static void give_up(struct imap_response *response)
 {
     struct imap_response plain = {.type = IMAP_RESP_UNKNOWN,
-                                  .malformed = true,
+                                  .malformed = response->type,
                                   .name = response->name,
                                   .number = response->number,
                                   .values = response->values,

@@ -238,6 +238,17 @@ static struct imap_command *find_command(struct imap_session *session, const str
     }
 }
 
+/* An answer with a part that cannot be read must not be taken for a shorter one. (Who fetches messages
+ * counts them, and FLAGS decide nothing.) */
+static void spoil(struct imap_session *session, enum imap_response_type malformed)
+{
+    if (malformed == IMAP_RESP_FETCH || malformed == IMAP_RESP_FLAGS)
+        return;
+    struct imap_command *command = find_answered(session, IMAP_ANSWER(malformed));
+    if (command)
+        command->spoilt = IMAP_PROTO;
+}
+
 enum imap_status imap_session_take_untagged(struct imap_session *session, struct imap_response *response,
                                             struct imap_error *err)
 {
@@ -248,6 +259,8 @@ enum imap_status imap_session_take_untagged(struct imap_session *session, struct
         session->events.untagged(session->arg, response);
     if (session->state == IMAP_STATE_DEAD)
         return IMAP_OK;
+    if (response->malformed)
+        spoil(session, response->malformed);
     struct imap_command *command = find_command(session, response);
     if (command && command->events.response)
         command->events.response(command->arg, response);

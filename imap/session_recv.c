@@ -127,7 +127,10 @@ static enum imap_status take_tagged(struct imap_session *session, const struct i
     }
     take_effect(session, command, response);
     if (command->spoilt != IMAP_OK) {
-        imap_error_set(&why, command->spoilt, "a body is larger than what is kept in memory");
+        imap_error_set(&why, command->spoilt,
+                       command->spoilt == IMAP_LIMIT ? "a body is larger than what is kept in memory"
+                                                     : "the server's answer to %s makes no sense",
+                       command->verb->name);
         imap_session_finish(session, command, response, &why);
     } else {
         imap_session_finish(session, command, response, NULL);

@@ -253,12 +253,13 @@ struct imap_quotaroot {
 
 struct imap_response {
     enum imap_response_type type;
-    const char *tag;                 /* NULL for untagged */
-    const char *name;                /* of the response, upper-cased: "FETCH", "XLIST"; "" for CONTINUE */
-    uint32_t number;                 /* the leading number of EXISTS, FETCH ..., else 0 */
-    bool malformed;                  /* UNKNOWN although the name is known: its arguments made no sense */
-    const struct imap_value *values; /* a LIST of what follows the name; NULL for status responses */
-    const char *raw;                 /* the bytes without the final CRLF; streamed literals left out */
+    const char *tag;                   /* NULL for untagged */
+    const char *name;                  /* of the response, upper-cased: "FETCH", "XLIST"; "" for CONTINUE */
+    uint32_t number;                   /* the leading number of EXISTS, FETCH ..., else 0 */
+    enum imap_response_type malformed; /* what it is by its name where its arguments make no sense: type
+                                        * is UNKNOWN then; else UNKNOWN, which is 0 */
+    const struct imap_value *values;   /* a LIST of what follows the name; NULL for status responses */
+    const char *raw;                   /* the bytes without the final CRLF; streamed literals left out */
     size_t raw_len;
     union {
         struct imap_text text; /* also CONTINUE */
