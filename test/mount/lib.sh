@@ -260,3 +260,10 @@ mnt=$work/mnt box=$work/s/mail/user
 mkdir "$mnt" "$work/s"
 trap cleanup EXIT
 trap 'exit 1' INT TERM
+
+# When this script is killed, someone has to clean up all the same.
+if [ -z "${KEEP:-}" ]; then
+    # shellcheck disable=SC2016
+    setsid bash -c 'tail --pid="$1" -f /dev/null; [ -d "$2" ] || exit; fusermount3 -uz "$2/mnt"
+        "$3" stop "$2/s"; rm -rf --one-file-system "$2"' keeper $$ "$work" "$dovecot" </dev/null >/dev/null 2>&1 &
+fi

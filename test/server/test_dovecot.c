@@ -83,6 +83,30 @@ START_TEST(halts_and_comes_back)
 }
 END_TEST
 
+/* A failed check ends a test's process: the server must not stay. */
+START_TEST(ends_with_the_program)
+{
+    struct test_dovecot dovecot;
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (!test_dovecot_start(&dovecot))
+            _exit(1);
+        ssize_t sent = write(ends[1], &dovecot, sizeof dovecot);
+        _exit(sent == sizeof dovecot ? 0 : 1);
+    }
+    close(ends[1]);
+    ck_assert_int_eq(read(ends[0], &dovecot, sizeof dovecot), sizeof dovecot);
+    for (int tries = 0; access(dovecot.dir, F_OK) == 0; tries++) {
+        ck_assert_int_lt(tries, 2000);
+        usleep(10000);
+    }
+    ck_assert_int_lt(connect_to(dovecot.port), 0);
+    close(ends[0]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dovecot");
@@ -90,6 +114,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, serves_what_was_delivered);
     tcase_add_test(tcase, halts_and_comes_back);
+    tcase_add_test(tcase, ends_with_the_program);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -30,15 +30,23 @@ static bool fail(struct test_dovecot *dovecot, const char *format, ...)
 }
 
 /* The script's output goes to a file: what Dovecot leaves running may keep it open as long as it likes. */
-static bool spawn_to_file(char *const argv[], const char *output, pid_t *pid_out)
+static bool spawn_to_file(char *const argv[], int input, const char *output, pid_t *pid_out)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawnattr_init(&attributes);
+    /* A test that runs out of time is killed with its process group: not so those that clean up. */
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+    if (input < 0)
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    else
+        posix_spawn_file_actions_adddup2(&actions, input, 0);
     posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    int status = posix_spawn(pid_out, argv[0], &actions, NULL, argv, environ);
+    int status = posix_spawn(pid_out, argv[0], &actions, &attributes, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     return status == 0;
 }
 
@@ -66,7 +74,7 @@ static bool run_script(struct test_dovecot *dovecot, const char *verb)
     snprintf(verb_copy, sizeof verb_copy, "%s", verb);
     char *argv[] = {script, verb_copy, dovecot->dir, NULL};
     pid_t pid;
-    if (!spawn_to_file(argv, output, &pid))
+    if (!spawn_to_file(argv, -1, output, &pid))
         return fail(dovecot, "cannot run %s", script);
     bool done = await_success(pid);
     if (!done) {
@@ -127,6 +135,23 @@ static bool read_settings(struct test_dovecot *dovecot)
     return true;
 }
 
+/* A process that waits for the end of this one, or of its interest, and then cleans up. */
+static bool start_keeper(struct test_dovecot *dovecot)
+{
+    char shell[] = "/bin/sh", option[] = "-c", script[] = TEST_DIR "/support/dovecot.sh";
+    char work[] = "cat; \"$0\" stop \"$1\"; rm -rf -- \"$1\"";
+    char *argv[] = {shell, option, work, script, dovecot->dir, NULL};
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return fail(dovecot, "no pipe: %s", strerror(errno));
+    bool started = spawn_to_file(argv, ends[0], "/dev/null", &dovecot->keeper);
+    close(ends[0]);
+    dovecot->life = ends[1];
+    if (!started)
+        close(ends[1]);
+    return started || fail(dovecot, "cannot run %s", shell);
+}
+
 bool test_dovecot_start(struct test_dovecot *dovecot)
 {
     memset(dovecot, 0, sizeof *dovecot);
@@ -135,6 +160,11 @@ bool test_dovecot_start(struct test_dovecot *dovecot)
     if (!mkdtemp(dovecot->dir)) {
         dovecot->dir[0] = '\0';
         return fail(dovecot, "no directory under %s: %s", base, strerror(errno));
+    }
+    if (!start_keeper(dovecot)) {
+        rmdir(dovecot->dir);
+        dovecot->dir[0] = '\0';
+        return false;
     }
     return test_dovecot_restart(dovecot);
 }
@@ -153,11 +183,8 @@ void test_dovecot_stop(struct test_dovecot *dovecot)
 {
     if (dovecot->dir[0] == '\0')
         return;
-    run_script(dovecot, "stop");
-    char *argv[] = {(char[]){"/bin/rm"}, (char[]){"-rf"}, (char[]){"--"}, dovecot->dir, NULL};
-    pid_t pid;
-    if (spawn_to_file(argv, "/dev/null", &pid))
-        await_success(pid);
+    close(dovecot->life);
+    await_success(dovecot->keeper);
     dovecot->dir[0] = '\0';
 }
 

@@ -4,12 +4,14 @@
  *
  * It runs on 127.0.0.1 with ports of its own. Every user name exists, with the one password; the mail of a
  * user lies under mail as Maildirs named in UTF-8 (INBOX, A, A/B). Not thread safe. A program without
- * Dovecot on its machine gets false and the reason: let the test fail with it.
+ * Dovecot on its machine gets false and the reason: let the test fail with it. Should the program die
+ * without test_dovecot_stop, the server ends all the same.
  */
 #ifndef TEST_DOVECOT_H
 #define TEST_DOVECOT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct test_dovecot {
     char dir[64];
@@ -21,6 +23,8 @@ struct test_dovecot {
     char fingerprint[72]; /* SHA-256 of the server's certificate, hex */
     char mail[96];        /* mail/USER/MAILBOX are Maildirs */
     char why[512];        /* what went wrong, when a function returned false */
+    pid_t keeper;         /* cleans up once nobody holds life */
+    int life;
 };
 
 /* Starts in a new directory under /dev/shm (else /tmp). False with why set after at most 30 s. */
