@@ -26,7 +26,7 @@ static bool take_switch(struct parse *parse, const char *arg)
     else if (strcmp(arg, "-d") == 0)
         config->debug = config->foreground = true;
     else if (strcmp(arg, "-s") == 0)
-        config->single_thread = true;
+        config->max_threads = 1;
     else if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0)
         config->action = CONFIG_HELP;
     else if (strcmp(arg, "-V") == 0 || strcmp(arg, "--version") == 0)
@@ -170,6 +170,7 @@ enum imap_status config_parse(int argc, char *const *argv, struct config *config
     *config_out = (struct config){
         .endpoint = {.tls = IMAP_TLS_IMPLICIT},
         .connections = 4,
+        .max_threads = 1,
         .timeout_s = 30,
         .poll_s = 60,
         .cache_size = 1U << 30,
@@ -219,7 +220,7 @@ void config_print_help(FILE *out)
                 "  imap://[user@]host[:port]/[mailbox]    STARTTLS, required (port 143); or -o tls=none\n"
                 "\n"
                 "  -f  stay in the foreground    -d  as -f, and print the protocol, secrets masked\n"
-                "  -s  a single thread           -h  this help       -V  version\n"
+                "  -s  as max_threads=1          -h  this help       -V  version\n"
                 "\n"
                 "password: passcmd, password_stdin, else $IMAPFS_PASSWORD, else a prompt\n"
                 "  -o passcmd=CMD           the first line that this command prints\n"
@@ -231,6 +232,7 @@ void config_print_help(FILE *out)
                 "  -o clientcert=FILE,clientkey=FILE\n"
                 "  -o tunnel=CMD            talk IMAP to a command, as in tunnel='ssh host imapd'\n"
                 "  -o connections=N         at most N connections, 1 to 16 (default 4)\n"
+                "  -o max_threads=N         threads for requests, 1 to 64 (default 1)\n"
                 "  -o timeout=S             give up after S seconds (default 30)\n"
                 "  -o poll=S                age at which a listing is checked again (default 60)\n"
                 "cache:\n"

@@ -31,7 +31,8 @@ struct config {
     mode_t umask;
     bool allow_other;
     bool read_write; /* "rw" was asked for, which cannot be had */
-    bool foreground, debug, single_thread;
+    bool foreground, debug;
+    unsigned max_threads; /* that take requests of the kernel; 1 to 64 */
     char *mount_flags; /* "nosuid,noatime", "" for none: for the kernel */
 };
 

@@ -17,7 +17,6 @@
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
-#define FUSE_THREADS 4
 
 /* ---- what the account says --------------------------------------------------------------------- */
 
@@ -92,15 +91,17 @@ static struct fuse_session *new_session(const struct config *config, struct fs *
     return session;
 }
 
-static int loop(struct fuse_session *session, bool single_thread)
+/* One thread is the default: everything is answered from memory or handed over, and waking a second one
+ * for every other request costs more than it does. */
+static int loop(struct fuse_session *session, unsigned threads)
 {
-    if (single_thread)
+    if (threads == 1)
         return fuse_session_loop(session);
 
     struct fuse_loop_config *loop_config = fuse_loop_cfg_create();
     if (!loop_config)
         abort();
-    fuse_loop_cfg_set_max_threads(loop_config, FUSE_THREADS);
+    fuse_loop_cfg_set_max_threads(loop_config, threads);
     int rc = fuse_session_loop_mt(session, loop_config);
     fuse_loop_cfg_destroy(loop_config);
     return rc;
@@ -118,7 +119,7 @@ static int serve_mounted(const struct config *config, struct fs *fs, struct fuse
     ending_begin(fs, session);
     daemon_ready(daemon);
     daemon_log(LOG_INFO, "%s is mounted on %s", config->source, config->mountpoint);
-    int rc = loop(session, config->single_thread);
+    int rc = loop(session, config->max_threads);
     ending_over();
     jobs_stop(fs->jobs);
     account_close(&account);       /* fs->account is in use until the last callback has returned */

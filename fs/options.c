@@ -185,6 +185,16 @@ static bool set_connections(struct options *options, const char *option, const c
     return true;
 }
 
+static bool set_max_threads(struct options *options, const char *option, const char *value)
+{
+    uint64_t number;
+
+    if (!set_number(options, option, value, 1, 64, &number))
+        return false;
+    options->config->max_threads = (unsigned)number;
+    return true;
+}
+
 static bool set_timeout(struct options *options, const char *option, const char *value)
 {
     uint64_t number;
@@ -305,6 +315,7 @@ static const struct option {
     {"connections=", set_connections},
     {"fingerprint=", set_fingerprint},
     {"gid=", set_gid},
+    {"max_threads=", set_max_threads},
     {"passcmd=", set_passcmd},
     {"password=", refuse_password},
     {"password_stdin", set_password_stdin},

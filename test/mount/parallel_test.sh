@@ -33,7 +33,7 @@ visitor() {
 server_start
 "$MAILGEN" sample "$box"
 "$MAILGEN" bulk "$box/Bulk" "$count" 11
-mount_start poll=1
+mount_start max_threads=4 poll=1
 within 30 ls "$mnt/Bulk" >/dev/null
 server_files Bulk | awk -F '\t' -v n="$count" '$1 <= n' >"$work/files"
 readers=()

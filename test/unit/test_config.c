@@ -67,7 +67,7 @@ START_TEST(defaults)
     ck_assert_uint_eq(config.uid, getuid());
     ck_assert_uint_eq(config.gid, getgid());
     ck_assert_uint_eq(config.umask, 077);
-    ck_assert(!config.allow_other && !config.foreground && !config.debug && !config.single_thread);
+    ck_assert(!config.allow_other && !config.foreground && !config.debug && config.max_threads == 1);
     ck_assert(!config.password_stdin && !config.passcmd && !config.read_write);
     ck_assert_str_eq(config.mount_flags, "");
     config_fini(&config);
@@ -79,7 +79,7 @@ START_TEST(every_option)
     struct config config =
         good("imapfs -o tls=none,connections=16,timeout=5,poll=0,cache_dir=/c,cache_size=3M "
              "-o uid=7,gid=8,umask=027,allow_other,cafile=/ca,clientcert=/cert,clientkey=/key "
-             "-o tunnel=ssh,passcmd=pass imap://u@h:1/ -f -s /mnt");
+             "-o tunnel=ssh,passcmd=pass,max_threads=8 imap://u@h:1/ -f /mnt");
 
     ck_assert_int_eq(config.endpoint.tls, IMAP_TLS_NONE);
     ck_assert_uint_eq(config.connections, 16);
@@ -90,7 +90,7 @@ START_TEST(every_option)
     ck_assert_uint_eq(config.uid, 7);
     ck_assert_uint_eq(config.gid, 8);
     ck_assert_uint_eq(config.umask, 027);
-    ck_assert(config.allow_other && config.foreground && config.single_thread && !config.debug);
+    ck_assert(config.allow_other && config.foreground && config.max_threads == 8 && !config.debug);
     ck_assert_str_eq(config.endpoint.cafile, "/ca");
     ck_assert_str_eq(config.endpoint.clientcert, "/cert");
     ck_assert_str_eq(config.endpoint.clientkey, "/key");
@@ -108,6 +108,9 @@ START_TEST(order_and_repetition)
 
     ck_assert_uint_eq(config.timeout_s, 6);
     ck_assert(config.read_write);
+    config_fini(&config);
+    config = good("imapfs imaps://u@h/ -o max_threads=3 -s /mnt");
+    ck_assert_uint_eq(config.max_threads, 1);
     config_fini(&config);
     config = good("imapfs imaps://u@h/ -orw,ro -d /mnt");
     ck_assert(!config.read_write);
