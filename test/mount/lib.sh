@@ -86,6 +86,7 @@ cleanup() {
     if [ -n "$daemon" ] && kill -0 "$daemon" 2>/dev/null; then
         kill -KILL "$daemon"
     fi
+    jobs -p | xargs -r kill 2>/dev/null
     "$dovecot" stop "$work/s" || status=1
     check_sanitizers
     [ $status != 0 ] || [ $failures = 0 ] || status=1
