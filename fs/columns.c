@@ -87,7 +87,10 @@ bool columns_update(struct columns *columns, size_t position, const struct row *
         columns->flagset[position] = row->flagset;
     }
     if ((row->has & ROW_SIZE) && (!(*has & ROW_VERIFIED) || (row->has & ROW_VERIFIED))) {
-        changed |= columns->size[position] != row->size;
+        const bool other = columns->size[position] != row->size;
+        changed |= other;
+        if (other && (*has & ROW_SIZE) && (row->has & ROW_VERIFIED))
+            *has |= ROW_CORRECTED;
         columns->size[position] = row->size;
     }
     if (row->has & ROW_DATE) {

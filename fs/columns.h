@@ -17,7 +17,8 @@
 #define ROW_SIZE 0x02u
 #define ROW_DATE 0x04u
 #define ROW_MODSEQ 0x08u
-#define ROW_VERIFIED 0x10u /* the size is the literal's, not the server's claim */
+#define ROW_VERIFIED 0x10u  /* the size is the literal's, not the server's claim */
+#define ROW_CORRECTED 0x20u /* the literal's is not what was listed before */
 #define ROW_ALL (ROW_FLAGS | ROW_SIZE | ROW_DATE)
 
 /* One message, or what a response told of it: `has` says which members count. */

@@ -33,7 +33,7 @@ struct config {
     bool read_write; /* "rw" was asked for, which cannot be had */
     bool foreground, debug;
     unsigned max_threads; /* that take requests of the kernel; 1 to 64 */
-    char *mount_flags; /* "nosuid,noatime", "" for none: for the kernel */
+    char *mount_flags;    /* "nosuid,noatime", "" for none: for the kernel */
 };
 
 /* IMAP_OK, or IMAP_USAGE with one line; *config_out is to be freed by config_fini in both cases. */

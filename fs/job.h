@@ -37,7 +37,7 @@ struct job {
     struct file *file;
     size_t size;
     off_t offset;
-    uint64_t told;   /* the size that the kernel was told */
+    uint64_t told;   /* the size that the kernel believes, if that is known */
     unsigned proven; /* bits of what has been waited for with success, for run to set and to read */
     unsigned proves; /* what the present wait proves when it succeeds */
     char *name;

@@ -219,6 +219,7 @@ void mailbox_at_locked(const struct mailbox *mailbox, size_t position, struct me
                                     .flagset = row.flagset,
                                     .size = row.size,
                                     .size_verified = (row.has & ROW_VERIFIED) != 0,
+                                    .size_corrected = (row.has & ROW_CORRECTED) != 0,
                                     .date = {.unix_seconds = row.date, .zone_minutes = row.zone},
                                     .modseq = row.modseq};
 }

@@ -24,6 +24,7 @@ struct message {
     uint32_t flagset; /* mailbox_flags_text_locked */
     uint64_t size;    /* octets: the server's claim until verified */
     bool size_verified;
+    bool size_corrected;   /* another one was listed before, which somebody may still believe */
     struct imap_date date; /* INTERNALDATE */
     uint64_t modseq;       /* 0 when unknown */
 };

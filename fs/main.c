@@ -204,7 +204,8 @@ static void set_limits(void)
 
     umask(077);
     (void)signal(SIGPIPE, SIG_IGN);
-    mallopt(M_ARENA_MAX, 2); /* an arena a thread would cost more memory than the mail */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a spool that may not grow is a failed write, not the end */
+    mallopt(M_ARENA_MAX, 2);        /* an arena a thread would cost more memory than the mail */
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < 1024) {
         files.rlim_cur = files.rlim_max < 1024 ? files.rlim_max : 1024;
         (void)setrlimit(RLIMIT_NOFILE, &files);

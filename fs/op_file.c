@@ -124,6 +124,8 @@ static void open_abandon(struct job *job)
     job->file = NULL;
 }
 
+#define UNKNOWN_SIZE UINT64_MAX
+
 static void open_run(struct job *job)
 {
     struct fs *fs = job->fs;
@@ -136,7 +138,8 @@ static void open_run(struct job *job)
     if (!job->file) {
         error = node_message_locked(fs->account, job->ino, &mailbox, &message);
         if (!error) {
-            job->told = message.size;
+            /* Not only message_changed tells the kernel: that comes after the lock, where this could overtake. */
+            job->told = message.size_corrected ? UNKNOWN_SIZE : message.size;
             job->file = file_new_locked(fs, mailbox, &message);
         }
     }

@@ -76,8 +76,12 @@ START_TEST(a_proven_size_yields_to_no_claim)
     insert(1);
     const struct row same = {.uid = 1, .size = 10, .has = ROW_SIZE};
     ck_assert(!columns_update(&columns, 0, &same));
+    const struct row as_claimed = {.uid = 1, .size = 10, .has = ROW_SIZE | ROW_VERIFIED};
+    ck_assert(!columns_update(&columns, 0, &as_claimed));
+    ck_assert(!(columns.has[0] & ROW_CORRECTED));
     const struct row proven = {.uid = 1, .size = 12, .has = ROW_SIZE | ROW_VERIFIED};
     ck_assert(columns_update(&columns, 0, &proven));
+    ck_assert(columns.has[0] & ROW_CORRECTED);
     const struct row claim = {.uid = 1, .size = 10, .has = ROW_SIZE};
     ck_assert(!columns_update(&columns, 0, &claim));
     ck_assert_uint_eq(columns.size[0], 12);
