@@ -74,4 +74,4 @@ build() {
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config fuse3 libfuse3-dev libssl-dev libgsasl-dev)
 server_packages=(dovecot-imapd openssl rsync)
-test_packages=(g++ check clang clang-format clang-tidy shellcheck attr procps file git)
+test_packages=(g++ check python3 clang clang-format clang-tidy shellcheck attr procps file git)
