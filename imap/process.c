@@ -56,6 +56,7 @@ static void process_close(struct imap_transport *transport)
     struct process *process = (struct process *)transport;
 
     close(transport->read_fd);
+    close(transport->write_fd);
     reap(process->pid);
     free(process);
 }
@@ -68,7 +69,7 @@ static const struct imap_transport_ops process_ops = {
 };
 
 /* Our threads block signals and ignore SIGPIPE; the command must start with neither. */
-static int spawn(const char *command, int fd, pid_t *pid_out)
+static int spawn(const char *command, int stdin_fd, int stdout_fd, pid_t *pid_out)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -79,13 +80,14 @@ static int spawn(const char *command, int fd, pid_t *pid_out)
     sigemptyset(&none);
     sigemptyset(&defaults);
     sigaddset(&defaults, SIGPIPE);
+    sigaddset(&defaults, SIGXFSZ);
     sigaddset(&defaults, SIGINT);
     sigaddset(&defaults, SIGTERM);
     sigaddset(&defaults, SIGHUP);
     sigaddset(&defaults, SIGCHLD);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, fd, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, stdin_fd, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, stdout_fd, STDOUT_FILENO);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &defaults);
@@ -96,26 +98,44 @@ static int spawn(const char *command, int fd, pid_t *pid_out)
     return rc;
 }
 
+/* One pair for each direction: in a command like `server | filter`, a server that makes its standard
+ * input non-blocking would do that to the filter's standard output if they were the same socket, and
+ * few filters write again what could not be written. */
+static bool two_pairs(int to[2], int from[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, to) != 0)
+        return false;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, from) == 0)
+        return true;
+    int error = errno;
+    close(to[0]);
+    close(to[1]);
+    errno = error;
+    return false;
+}
+
 enum imap_status imap_process_open(const struct imap_endpoint *endpoint,
                                    struct imap_transport **transport_out, struct imap_error *err)
 {
-    int fds[2];
+    int to[2], from[2];
     pid_t pid;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+    if (!two_pairs(to, from))
         return imap_error_sys(err, errno, "a socket pair for the tunnel");
-    int rc = spawn(endpoint->tunnel, fds[1], &pid);
-    close(fds[1]);
+    int rc = spawn(endpoint->tunnel, to[1], from[1], &pid);
+    close(to[1]);
+    close(from[1]);
     if (rc != 0) {
-        close(fds[0]);
+        close(to[0]);
+        close(from[0]);
         return imap_error_sys(err, rc, "running the tunnel command");
     }
 
     struct process *process = imap_xmalloc(sizeof(*process));
     *process = (struct process){
         .transport = {.ops = &process_ops,
-                      .read_fd = fds[0],
-                      .write_fd = fds[0],
+                      .read_fd = from[0],
+                      .write_fd = to[0],
                       .read_events = POLLIN,
                       .write_events = POLLOUT},
         .pid = pid,
