@@ -139,6 +139,7 @@ class Stage:
         self.dovecot_dir = os.path.join(self.dir, "dovecot")
         self.started = False
         self.serial = 0
+        self.disturbed = 0  # measurements begun while the machine was busy with something else
 
     # ---- setting up ---------------------------------------------------------------------------------
     def tool(self, name):

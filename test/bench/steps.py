@@ -10,6 +10,8 @@ import stage as stages
 from stage import Failure
 
 RTT_MS = 40
+QUIET_TICKS = 3  # of 10 ms, in 0.2 s on all processors
+QUIET_DEADLINE = 6
 ENV = dict(os.environ, LC_ALL="C")
 # grep notices /dev/null and stops at the first match, so the output goes to a file and nothing matches.
 GREP = ["grep", "-r", "zqxj-in-no-message-zqxj"]
@@ -18,6 +20,28 @@ GREP = ["grep", "-r", "zqxj-in-no-message-zqxj"]
 class Samples(dict):
     def add(self, name, value):
         self.setdefault(name, []).append(value)
+
+
+def busy_ticks():
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, _idle, _wait, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return user + nice + system + irq + softirq + steal
+
+
+def await_quiet(stage):
+    """Until the machine has been idle for 0.2 s: the daemon has settled, and nobody else is at work."""
+    end = time.monotonic() + QUIET_DEADLINE
+    while time.monotonic() < end:
+        before = busy_ticks()
+        time.sleep(0.2)
+        if busy_ticks() - before <= QUIET_TICKS:
+            return
+    stage.disturbed += 1
+
+
+def settled(stage, measure, path):
+    await_quiet(stage)
+    return measure(stage, path)
 
 
 def timed(stage, argv, ok=0):
@@ -48,6 +72,7 @@ def rsync_twice(stage, path, check=False):
     """Seconds of the copy, and of the run after it that finds nothing to do."""
     target = stage.fresh("rsync")
     first = timed(stage, ["rsync", "-a", path + "/", target])
+    await_quiet(stage)
     again = timed(stage, ["rsync", "-a", path + "/", target])
     if check:
         compare(stage.local, target)
@@ -87,15 +112,16 @@ def verify(stage, samples):
 
 # ---- baselines --------------------------------------------------------------------------------------
 def raw(stage, samples):
-    samples.add("raw metadata", stage.raw("metadata"))
-    samples.add("raw bodies", stage.raw("bodies"))
+    for what in ("metadata", "bodies"):
+        await_quiet(stage)
+        samples.add("raw " + what, stage.raw(what))
 
 
 def local(stage, samples):
-    samples.add("local ls", list_long(stage, stage.local))
-    samples.add("local grep", grep(stage, stage.local))
-    samples.add("local cat", cat_all(stage, stage.local))
-    first, again = rsync_twice(stage, stage.local)
+    samples.add("local ls", settled(stage, list_long, stage.local))
+    samples.add("local grep", settled(stage, grep, stage.local))
+    samples.add("local cat", settled(stage, cat_all, stage.local))
+    first, again = settled(stage, rsync_twice, stage.local)
     samples.add("local rsync", first)
     samples.add("local rsync again", again)
 
@@ -103,6 +129,7 @@ def local(stage, samples):
 def mbsync(stage, samples):
     target = stage.fresh("mbsync")
     config = stage.mbsync_config(target)
+    await_quiet(stage)
     samples.add("mbsync", timed(stage, ["mbsync", "-q", "-c", config, "bench"]))
     with os.scandir(os.path.join(target, stages.BULK, "new")) as new, \
             os.scandir(os.path.join(target, stages.BULK, "cur")) as cur:
@@ -112,19 +139,23 @@ def mbsync(stage, samples):
 
 
 def measure_mount(stage, samples, prefix, mount):
-    """The rows at no distance, on whatever `mount` mounts."""
+    """The rows at no distance. What is cold begins at once when the mount is there."""
+    await_quiet(stage)
     with mount() as mounted:
         samples.add(prefix + " mount", mounted.seconds)
         samples.add(prefix + " ls", list_long(stage, mounted.path))
         samples.add(prefix + " memory", mounted.memory())
-        samples.add(prefix + " ls again", list_long(stage, mounted.path))
+        samples.add(prefix + " ls again", settled(stage, list_long, mounted.path))
+    await_quiet(stage)
     with mount() as mounted:
         samples.add(prefix + " grep", grep(stage, mounted.path))
-        samples.add(prefix + " grep again", grep(stage, mounted.path))
+        samples.add(prefix + " grep again", settled(stage, grep, mounted.path))
+    await_quiet(stage)
     with mount() as mounted:
         first, again = rsync_twice(stage, mounted.path)
         samples.add(prefix + " rsync", first)
         samples.add(prefix + " rsync again", again)
+    await_quiet(stage)
     with mount() as mounted:
         samples.add(prefix + " cat", cat_all(stage, mounted.path))
 
@@ -140,6 +171,7 @@ def near(stage, samples):
 
 def far(stage, samples):
     for name, read in (("grep", grep), ("rsync", lambda s, path: rsync_twice(s, path)[0]), ("cat", cat_all)):
+        await_quiet(stage)
         with stage.proxy(RTT_MS) as proxy, stage.mount(port=proxy.port) as mounted:
             samples.add("far " + name, read(stage, mounted.path))
 
