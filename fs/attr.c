@@ -4,12 +4,11 @@
 #include "node.h"
 
 #define DIRECTORY_BLOCK 131072 /* glibc reads directories in pieces of this size */
-#define ENTRY_SIZE 32          /* a directory's size grows with what is in it, as elsewhere */
+#define DIRECTORY_SIZE 4096    /* constant: tar takes one that grows by the first listing for a change */
 
 void attr_directory_locked(const struct fs *fs, struct mailbox *mailbox, struct stat *stat_out)
 {
     unsigned children = mailbox_child_count_locked(mailbox);
-    off_t size = 4096 + (off_t)ENTRY_SIZE * ((off_t)mailbox_count_locked(mailbox) + children);
     struct timespec changed = mailbox_mtime_locked(mailbox);
 
     *stat_out = (struct stat){
@@ -18,9 +17,9 @@ void attr_directory_locked(const struct fs *fs, struct mailbox *mailbox, struct 
         .st_nlink = 2 + (nlink_t)children,
         .st_uid = fs->uid,
         .st_gid = fs->gid,
-        .st_size = size,
+        .st_size = DIRECTORY_SIZE,
         .st_blksize = DIRECTORY_BLOCK,
-        .st_blocks = (size + 511) / 512,
+        .st_blocks = DIRECTORY_SIZE / 512,
         .st_atim = changed,
         .st_mtim = changed,
         .st_ctim = changed,

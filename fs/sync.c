@@ -402,15 +402,6 @@ static bool ask_missing(struct sync *sync)
     return ask;
 }
 
-static struct timespec newest(const struct columns *columns, struct timespec fallback)
-{
-    int64_t seconds = 0;
-    for (size_t i = 0; i < columns->count; i++)
-        if (columns->date[i] > seconds)
-            seconds = columns->date[i];
-    return seconds ? (struct timespec){.tv_sec = seconds} : fallback;
-}
-
 /* The columns are the server's: what later SELECTs are compared with. */
 static void settle(struct sync *sync)
 {
@@ -419,7 +410,6 @@ static void settle(struct sync *sync)
     if (!mailbox->known) {
         mailbox->known = true;
         mailbox->generation++;
-        mailbox->changed = newest(&mailbox->columns, mailbox->account->opened);
         pending_note_locked(mailbox->account, NOTE_LISTING, mailbox, 0, NULL);
     }
     watch->exact = true;

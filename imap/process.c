@@ -2,10 +2,11 @@
 /*
  * process: a command of the user's that talks IMAP on its standard input and output.
  *
- * It stays in our process group, so that an ssh may ask on the terminal while we are in the
- * foreground. On close it gets end of file, then SIGTERM, then SIGKILL, and is reaped.
+ * On close it gets end of file, then SIGTERM, then SIGKILL, and is reaped, with all that it started
+ * where there is no terminal that it may want to ask on (see has_terminal).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -23,6 +24,7 @@
 struct process {
     struct imap_transport transport;
     pid_t pid;
+    bool group; /* it leads a process group, which ends with it */
 };
 
 static bool ended_within(int pidfd, int ms)
@@ -36,15 +38,19 @@ static bool ended_within(int pidfd, int ms)
     return n > 0;
 }
 
-static void reap(pid_t pid)
+/* Before it is waited for, so that the number is still its own. */
+static void reap(pid_t pid, bool group)
 {
     int pidfd = pidfd_open(pid, 0);
+    pid_t whom = group ? -pid : pid;
 
     if (pidfd < 0 || !ended_within(pidfd, QUIT_MS)) {
-        kill(pid, SIGTERM);
+        kill(whom, SIGTERM);
         if (pidfd < 0 || !ended_within(pidfd, QUIT_MS))
-            kill(pid, SIGKILL);
+            kill(whom, SIGKILL);
     }
+    if (group)
+        kill(whom, SIGTERM); /* what the command has left behind */
     if (pidfd >= 0)
         close(pidfd);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -57,7 +63,7 @@ static void process_close(struct imap_transport *transport)
 
     close(transport->read_fd);
     close(transport->write_fd);
-    reap(process->pid);
+    reap(process->pid, process->group);
     free(process);
 }
 
@@ -68,8 +74,20 @@ static const struct imap_transport_ops process_ops = {
     .close = process_close,
 };
 
+/* On a terminal the command stays in our process group: ssh may want to ask for a passphrase there, and
+ * Ctrl-C reaches all of us. */
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
 /* Our threads block signals and ignore SIGPIPE; the command must start with neither. */
-static int spawn(const char *command, int stdin_fd, int stdout_fd, pid_t *pid_out)
+static int spawn(const char *command, int stdin_fd, int stdout_fd, bool group, pid_t *pid_out)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -91,7 +109,9 @@ static int spawn(const char *command, int stdin_fd, int stdout_fd, pid_t *pid_ou
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &defaults);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(&attr, 0);
+    posix_spawnattr_setflags(
+        &attr, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (group ? POSIX_SPAWN_SETPGROUP : 0)));
     int rc = posix_spawn(pid_out, "/bin/sh", &actions, &attr, argv, environ);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&actions);
@@ -122,7 +142,8 @@ enum imap_status imap_process_open(const struct imap_endpoint *endpoint,
 
     if (!two_pairs(to, from))
         return imap_error_sys(err, errno, "a socket pair for the tunnel");
-    int rc = spawn(endpoint->tunnel, to[1], from[1], &pid);
+    bool group = !has_terminal();
+    int rc = spawn(endpoint->tunnel, to[1], from[1], group, &pid);
     close(to[1]);
     close(from[1]);
     if (rc != 0) {
@@ -139,6 +160,7 @@ enum imap_status imap_process_open(const struct imap_endpoint *endpoint,
                       .read_events = POLLIN,
                       .write_events = POLLOUT},
         .pid = pid,
+        .group = group,
     };
     *transport_out = &process->transport;
     return IMAP_OK;

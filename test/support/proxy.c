@@ -133,7 +133,8 @@ static void set_interest(struct end *end, uint32_t interest)
 
 static void flow_init(struct flow *flow, struct end *from, struct end *to, uint64_t *passed)
 {
-    *flow = (struct flow){.from = from, .to = to, .left = NO_LIMIT, .lines = NO_LIMIT, .passed = passed};
+    *flow = (struct flow){.from = from, .to = to, .left = NO_LIMIT, .lines = NO_LIMIT};
+    flow->passed = passed;
     flow->tail = &flow->first;
 }
 
@@ -279,6 +280,8 @@ static void connection_new(int fd)
 static void connection_reach_server(struct connection *connection)
 {
     connection->connect_at = NEVER;
+    if (!options.target)
+        die("no server to connect to");
     int fd = socket(options.target->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         die("socket");

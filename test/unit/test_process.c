@@ -117,6 +117,24 @@ START_TEST(sigkill_ends_one_that_ignores_sigterm)
 }
 END_TEST
 
+/* What the command's shell has started holds the write end of a pipe for as long as it lives. */
+START_TEST(what_it_started_ends_with_it)
+{
+    int fds[2];
+    char command[64], buf[1];
+
+    ck_assert_int_eq(setsid() >= 0 || errno == EPERM, true); /* no terminal: as a daemon */
+    ck_assert_int_eq(pipe(fds), 0);
+    snprintf(command, sizeof(command), "sleep 600 <&%d >&%d & sleep 600 | cat; true", fds[0], fds[1]);
+    struct imap_transport *transport = run(command);
+    close(fds[1]);
+    transport->ops->close(transport);
+    ck_assert_int_eq(imap_net_wait(fds[0], POLLIN | POLLHUP, imap_net_now() + 10000, -1, NULL), IMAP_OK);
+    ck_assert_int_eq(read(fds[0], buf, 1), 0);
+    close(fds[0]);
+}
+END_TEST
+
 START_TEST(signals_are_as_usual_in_it)
 {
     sigset_t all;
@@ -162,6 +180,7 @@ int main(void)
     tcase_add_test(tcase, end_of_file_ends_it);
     tcase_add_test(tcase, sigterm_ends_one_that_ignores_end_of_file);
     tcase_add_test(tcase, sigkill_ends_one_that_ignores_sigterm);
+    tcase_add_test(tcase, what_it_started_ends_with_it);
     tcase_add_test(tcase, signals_are_as_usual_in_it);
     tcase_add_test(tcase, writing_to_a_dead_one_is_no_signal);
     suite_add_tcase(suite, tcase);

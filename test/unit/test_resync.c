@@ -57,10 +57,14 @@ static const char *flags_of(uint32_t uid)
 
 START_TEST(first_listing_takes_one_fetch)
 {
+    const struct timespec before = mailbox_mtime_locked(inbox);
     first_listing();
     has("1:100 2:200 3:300 ");
     ck_assert_uint_eq(mailbox_uidvalidity_locked(inbox), 7);
-    ck_assert_int_eq(mailbox_mtime_locked(inbox).tv_sec, 1003);
+    const struct timespec after =
+        mailbox_mtime_locked(inbox); /* being listed is no change: tar would complain */
+    ck_assert_int_eq(after.tv_sec, before.tv_sec);
+    ck_assert_int_eq(after.tv_nsec, before.tv_nsec);
     asks_nothing();
     ck_assert(ask_fresh(inbox, &asked));
     asks_nothing();
