@@ -287,7 +287,7 @@ static void connection_reach_server(struct connection *connection)
         die("socket");
     connection->server.fd = fd;
     no_delay(fd);
-    if (!connect(fd, options.target->ai_addr, options.target->ai_addrlen))
+    if (!connect(fd, target->ai_addr, target->ai_addrlen))
         return;
     connection->connecting = errno == EINPROGRESS;
     connection->dead = !connection->connecting;
@@ -384,9 +384,9 @@ static struct addrinfo *resolve(const char *text)
         exit(2);
     }
     snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *result;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *result = NULL;
     int rc = getaddrinfo(host, colon + 1, &hints, &result);
-    if (rc) {
+    if (rc || !result) {
         fprintf(stderr, "delayproxy: %s: %s\n", text, gai_strerror(rc));
         exit(1);
     }
