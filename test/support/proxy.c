@@ -287,7 +287,7 @@ static void connection_reach_server(struct connection *connection)
         die("socket");
     connection->server.fd = fd;
     no_delay(fd);
-    if (!connect(fd, target->ai_addr, target->ai_addrlen))
+    if (!connect(fd, options.target->ai_addr, options.target->ai_addrlen))
         return;
     connection->connecting = errno == EINPROGRESS;
     connection->dead = !connection->connecting;
