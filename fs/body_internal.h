@@ -73,6 +73,7 @@ struct bodies {
     struct walk *walks;
     struct walk *due, **due_tail;
     int64_t expired_ms; /* when quiet walks were looked for last */
+    int64_t full_until; /* the disk was full: until then nothing is fetched ahead */
     uint32_t epoch;     /* of the last walk */
     unsigned eager;     /* large messages read to their end in a row, up to a cap */
 };
@@ -146,6 +147,7 @@ struct download {
     uint64_t probe;    /* a piece: offset of the probe beside it, 0 for none */
     uint64_t weight;   /* bytes expected */
     int64_t submitted_ms;
+    int write_errno;             /* why the cache does not take its bytes, or 0 */
     struct download *next_piece; /* of the same body */
     struct literal literal;
     struct stray strays[DOWNLOAD_STRAYS];

@@ -23,6 +23,7 @@
 #define MARK_BYTES (64u << 10)
 #define COPY_BYTES (64u << 10)
 #define MAKE_ROOM (UINT64_C(4) << 20) /* evicted at a time when the disk is full */
+#define FULL_MS 5000
 #define AHEAD_SLOW_MS 500
 #define AHEAD_MIN (UINT64_C(512) << 10)
 #define AHEAD_MAX (UINT64_C(32) << 20)
@@ -111,6 +112,12 @@ static bool begin_piece(struct download *download, struct body *body, uint64_t s
     return receive(download, body, download->from, download->from + size);
 }
 
+/* What little room there is on a full disk is for what somebody waits for. */
+static bool must_yield_locked(const struct download *download, const struct body *body)
+{
+    return download->ahead && download->bodies->full_until > model_now_ms() && !body_waited_for_locked(body);
+}
+
 /* True when the bytes of the section are to be received, by take_in and finish. */
 static bool begin(struct download *download, struct download_item *item, const struct imap_section *section)
 {
@@ -120,6 +127,9 @@ static bool begin(struct download *download, struct download_item *item, const s
     account_lock(bodies->account);
     if (body->fate != IMAP_OK) {
         item->answered = true;
+    } else if (must_yield_locked(download, body)) {
+        item->answered = true;
+        download->write_errno = ENOSPC;
     } else if (!section->has_origin || (download->whole && section->origin == 0)) {
         item->answered = true;
         wanted = begin_whole(download, body, section->size);
@@ -161,16 +171,11 @@ static bool make_room(struct bodies *bodies)
 
 static void cannot_write(struct download *download, int write_errno)
 {
-    struct literal *literal = &download->literal;
     struct bodies *bodies = download->bodies;
-    struct imap_error err = {0};
-    literal->extent.file = NULL;
-    if (!literal->body)
-        return;
-    imap_error_sys(&err, write_errno, "cannot write to the cache directory");
+    download->literal.extent.file = NULL;
+    download->write_errno = write_errno;
     account_lock(bodies->account);
-    if (literal->body->fate == IMAP_OK)
-        body_end_locked(bodies, literal->body, &err);
+    bodies->full_until = model_now_ms() + FULL_MS;
     bodies_unlock(bodies);
 }
 
@@ -369,6 +374,18 @@ static void judge_incomplete(struct download *download, const struct download_it
         retry_or_fail(download, body, &err);
 }
 
+static void judge_unwritten(struct download *download, struct body *body)
+{
+    struct imap_error err = {0};
+    imap_error_sys(&err, download->write_errno, "cannot write to the cache directory");
+    (void)bodies_evict_locked(download->bodies, MAKE_ROOM);
+    body->alone = true;
+    /* What is still on its way ahead holds its room until it lands, which it does; then it can be evicted. */
+    if (download->bodies->ahead > (download->ahead ? download->weight : 0))
+        body->tries = 0;
+    retry_or_fail(download, body, &err);
+}
+
 static void judge(struct download *download, const struct download_item *item,
                   const struct imap_result *result)
 {
@@ -380,6 +397,10 @@ static void judge(struct download *download, const struct download_item *item,
         return;
     }
     fetcher_ticket_drop_locked(download->bodies, body);
+    if (download->write_errno) {
+        judge_unwritten(download, body);
+        return;
+    }
     switch (result->status) {
     case IMAP_OK:
         judge_incomplete(download, item);

@@ -309,7 +309,7 @@ static void fetch_ahead(struct batch *batch, struct walk *walk, uint32_t uid, un
 
 void fetcher_ahead_locked(struct bodies *bodies)
 {
-    if (bodies->stopped)
+    if (bodies->stopped || bodies->full_until > model_now_ms())
         return;
     if (bodies->unread >= bodies->cache_size / 2)
         expire_walks(bodies);

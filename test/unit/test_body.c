@@ -612,7 +612,7 @@ START_TEST(full_disk)
 }
 END_TEST
 
-/* A file that may not grow: EFBIG is no ENOSPC, so nothing is tried again. */
+/* A file that may not grow: an error, and no other once it may. */
 START_TEST(unwritable_spool)
 {
     world_begin(10, CACHE);
