@@ -25,6 +25,7 @@ static const struct imap_pool_timing default_timing = {
     .lane_unused = (int64_t)5 * 60 * 1000,
     .look_again = 1000,
     .starving = 2000,
+    .crowded = 200,
 };
 
 static void init_lock(struct imap_pool *pool)

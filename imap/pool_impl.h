@@ -96,6 +96,7 @@ struct imap_pool_timing {
     int64_t lane_unused; /* then it is closed */
     int64_t look_again;  /* the clock dispatches so often while jobs wait */
     int64_t starving;    /* a job that waited this long makes a lane change its mailbox */
+    int64_t crowded;     /* one that waited this long shows that the lanes cannot keep up */
 };
 
 struct imap_pool {

@@ -13,8 +13,8 @@
  */
 #include "pool_impl.h"
 
-#define WINDOW_BYTES ((uint64_t)4 << 20) /* in flight on one connection; at 40 ms it is 100 MB/s */
-#define BUSY_BYTES ((uint64_t)1 << 20)   /* another lane is worth its SELECT when this much is ahead */
+#define WINDOW_BYTES ((uint64_t)16 << 20) /* in flight on one connection; at 40 ms it is 400 MB/s */
+#define BUSY_BYTES ((uint64_t)1 << 20)    /* another lane is worth its SELECT when this much is ahead */
 #define WINDOW_JOBS 32
 #define WINDOW_JOBS_URGENT 48 /* under the session's limit of what may be in flight */
 #define HELP_JOBS 4
@@ -119,6 +119,15 @@ static struct servers servers_of(const struct imap_pool *pool, const struct imap
     return servers;
 }
 
+/* One lane can carry what a server on a good line sends, and a second one only makes the server do the
+ * work of a SELECT again; so others come in where waiting shows that it does not keep up. */
+static bool is_crowded(const struct imap_pool *pool, const struct servers *servers,
+                       const struct imap_job *job, int64_t now)
+{
+    return servers->all_busy && job->place->weight > servers->coming * BUSY_BYTES &&
+           (job->urgent || now - job->queued_ms >= pool->timing.crowded);
+}
+
 static bool lane_can_be_opened(const struct imap_pool *pool, int64_t now)
 {
     if (now < pool->no_more_until)
@@ -148,7 +157,7 @@ static bool worth_changing(const struct imap_pool *pool, const struct imap_conn 
     struct servers servers = servers_of(pool, job->place, kind);
 
     if (servers.all > 0)
-        return idle && servers.all_busy && job->place->weight > servers.coming * BUSY_BYTES;
+        return idle && is_crowded(pool, &servers, job, now);
     if (idle)
         return true;
     if (!job->urgent && now - job->queued_ms < pool->timing.starving)
@@ -239,12 +248,13 @@ static struct imap_conn *closed_lane(struct imap_pool *pool)
     return NULL;
 }
 
-static bool wants_lane(const struct imap_pool *pool, const struct imap_place *place)
+static bool wants_lane(const struct imap_pool *pool, const struct imap_place *place, int64_t now)
 {
-    if (!place->name || !imap_job_peek(place, WORK))
+    const struct imap_job *job = imap_job_peek(place, WORK);
+    if (!place->name || !job)
         return false;
     struct servers servers = servers_of(pool, place, WORK);
-    return servers.all == 0 || (servers.all_busy && place->weight > servers.coming * BUSY_BYTES);
+    return servers.all == 0 || is_crowded(pool, &servers, job, now);
 }
 
 static void open_lanes(struct imap_pool *pool, int64_t now)
@@ -252,7 +262,7 @@ static void open_lanes(struct imap_pool *pool, int64_t now)
     if (now < pool->no_more_until)
         return;
     for (struct imap_place *place = pool->places; place; place = place->next) {
-        while (wants_lane(pool, place)) {
+        while (wants_lane(pool, place, now)) {
             struct imap_conn *lane = closed_lane(pool);
             if (!lane)
                 return;

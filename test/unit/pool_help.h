@@ -243,6 +243,7 @@ static inline void world_pool(struct world *world, unsigned connections, unsigne
 
     ck_assert_msg(imap_pool_new(&options, &events, world, &world->pool, &err) == IMAP_OK, "%s", err.text);
     world->pool->timing.look_again = 3600 * 1000; /* it must not hide a missed wake-up */
+    world->pool->timing.crowded = 0;              /* nor need every backlog wait for it */
 }
 
 static inline void world_connect(struct world *world)

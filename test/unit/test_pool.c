@@ -343,6 +343,22 @@ START_TEST(backlog_opens_all_lanes_and_no_more)
 }
 END_TEST
 
+/* A fresh backlog is one lane's, which may well keep up with it. */
+START_TEST(a_backlog_is_given_time)
+{
+    struct world *world = connected(4);
+    struct ask *asks[100];
+
+    world->pool->timing.crowded = 3600 * 1000;
+    for (int i = 0; i < 100; i++)
+        asks[i] = ask_noop(world, "A", 0, MIB);
+    for (int i = 0; i < 100; i++)
+        await_ask(asks[i], IMAP_OK);
+    ck_assert_uint_eq(fake_connections(world->server), 2);
+    world_free(world);
+}
+END_TEST
+
 START_TEST(little_work_opens_one_lane)
 {
     struct world *world = connected(4);
@@ -615,6 +631,7 @@ int main(void)
     tcase_add_loop_test(tcase, nobody_starves, 0, 2);
     tcase_add_test(tcase, urgent_overtakes_what_is_queued);
     tcase_add_test(tcase, backlog_opens_all_lanes_and_no_more);
+    tcase_add_test(tcase, a_backlog_is_given_time);
     tcase_add_test(tcase, little_work_opens_one_lane);
     tcase_add_test(tcase, a_limit_is_lived_with);
     tcase_add_test(tcase, unused_lanes_are_closed);
