@@ -90,7 +90,7 @@ void text_add_set(struct imap_command *command, const char *text)
 void text_add_argument(struct imap_command *command, const char *token)
 {
     struct text text = {0};
-    text_unescape(&text, token + (strchr("@%$#", *token) != NULL), false);
+    text_unescape(&text, token + (*token && strchr("@%$#", *token)), false);
     const char *value = text.data ? text.data : "";
     switch (*token) {
     case '@':
