@@ -34,7 +34,9 @@ struct body {
     bool alone;          /* has failed in company: asked for by itself */
     bool whole_underway; /* a download that brings all of it is in flight */
     bool indexed, idle;
-    uint8_t tries; /* downloads that failed in a row */
+    uint8_t tries;   /* downloads that failed in a row */
+    unsigned heard;  /* how often the server has begun to send some of it */
+    int write_errno; /* why the cache did not take what came last, or 0 */
     uint32_t pins;
     uint32_t downloads;    /* in flight that name it */
     enum imap_status fate; /* IMAP_OK, or why no byte is accepted any more */
@@ -119,7 +121,8 @@ void fetcher_ticket_drop_locked(struct bodies *bodies, struct body *body);
 
 struct download_item {
     struct body *body;
-    bool answered; /* connection thread only: the server has sent something of it */
+    bool answered;  /* connection thread only: the server has sent something of it */
+    unsigned heard; /* body->heard when it was asked for */
 };
 
 /* What is being received; connection thread only. */
@@ -147,7 +150,6 @@ struct download {
     uint64_t probe;    /* a piece: offset of the probe beside it, 0 for none */
     uint64_t weight;   /* bytes expected */
     int64_t submitted_ms;
-    int write_errno;             /* why the cache does not take its bytes, or 0 */
     struct download *next_piece; /* of the same body */
     struct literal literal;
     struct stray strays[DOWNLOAD_STRAYS];

@@ -125,11 +125,12 @@ static bool begin(struct download *download, struct download_item *item, const s
     struct body *body = item->body;
     bool wanted = false;
     account_lock(bodies->account);
+    body->heard++;
     if (body->fate != IMAP_OK) {
         item->answered = true;
     } else if (must_yield_locked(download, body)) {
         item->answered = true;
-        download->write_errno = ENOSPC;
+        body->write_errno = ENOSPC;
     } else if (!section->has_origin || (download->whole && section->origin == 0)) {
         item->answered = true;
         wanted = begin_whole(download, body, section->size);
@@ -153,6 +154,7 @@ static void mark(struct download *download)
     struct literal *literal = &download->literal;
     struct bodies *bodies = download->bodies;
     account_lock(bodies->account);
+    literal->body->write_errno = 0;
     if (literal->body->fate == IMAP_OK)
         body_arrived_locked(bodies, literal->body, literal->marked, literal->at);
     else
@@ -173,8 +175,9 @@ static void cannot_write(struct download *download, int write_errno)
 {
     struct bodies *bodies = download->bodies;
     download->literal.extent.file = NULL;
-    download->write_errno = write_errno;
     account_lock(bodies->account);
+    if (download->literal.body)
+        download->literal.body->write_errno = write_errno;
     bodies->full_until = model_now_ms() + FULL_MS;
     bodies_unlock(bodies);
 }
@@ -355,7 +358,9 @@ static void judge_incomplete(struct download *download, const struct download_it
 {
     struct body *body = item->body;
     struct imap_error err = {0};
-    if (!item->answered) {
+    /* A server that takes several commands up at once answers them before it says OK to the first, and
+     * their answers, being about the same message, are all taken for the first one's. */
+    if (!item->answered && body->heard == item->heard) {
         struct message listed;
         imap_error_set(&err, IMAP_GONE, "message %" PRIu32 " is no longer in the mailbox", body->uid);
         if (body->alone || !mailbox_find_locked(body->mailbox, body->uid, &listed)) {
@@ -377,7 +382,7 @@ static void judge_incomplete(struct download *download, const struct download_it
 static void judge_unwritten(struct download *download, struct body *body)
 {
     struct imap_error err = {0};
-    imap_error_sys(&err, download->write_errno, "cannot write to the cache directory");
+    imap_error_sys(&err, body->write_errno, "cannot write to the cache directory");
     (void)bodies_evict_locked(download->bodies, MAKE_ROOM);
     body->alone = true;
     /* What is still on its way ahead holds its room until it lands, which it does; then it can be evicted. */
@@ -397,7 +402,7 @@ static void judge(struct download *download, const struct download_item *item,
         return;
     }
     fetcher_ticket_drop_locked(download->bodies, body);
-    if (download->write_errno) {
+    if (body->write_errno) {
         judge_unwritten(download, body);
         return;
     }
@@ -476,7 +481,7 @@ struct download *download_new(struct bodies *bodies, struct mailbox *mailbox, si
 
 void download_add_locked(struct download *download, struct body *body, uint64_t weight)
 {
-    download->items[download->count++] = (struct download_item){.body = body};
+    download->items[download->count++] = (struct download_item){.body = body, .heard = body->heard};
     download->weight += weight;
     body->downloads++;
     bodies_settle_locked(download->bodies, body); /* in use: not idle */
