@@ -15,6 +15,8 @@
 #ifndef IMAP_COMMAND_H
 #define IMAP_COMMAND_H
 
+#include <sys/types.h>
+
 #include "imap/response.h"
 
 #ifdef __cplusplus
@@ -66,6 +68,19 @@ void imap_command_secret(struct imap_command *command, const char *str, size_t l
 void imap_command_seqset(struct imap_command *command, const struct imap_seqset *set);
 void imap_command_flags(struct imap_command *command, unsigned system, const char *const *keywords,
                         size_t count);
+/* A set as the user wrote it: RFC 3501's sequence-set, or "$" (RFC 5182); else the command is broken. */
+void imap_command_set(struct imap_command *command, const char *set);
+/* Search criteria as IMAP text. Quoted strings in it go out in whatever form carries them (8-bit text as a
+ * literal); CR, LF or NUL outside of them, and quotes that do not close, break the command. */
+void imap_command_criteria(struct imap_command *command, const char *criteria);
+/* Flags or other items as IMAP text; parentheses are put round it where they are missing. */
+void imap_command_list(struct imap_command *command, const char *items);
+/* A literal of exactly size octets that are asked for while they are sent: next returns 1 to size of them,
+ * 0 or -errno when there are no more, which costs the connection (the command fails with IMAP_SYS). With
+ * literal8 as ~{n} (RFC 3516, RFC 6855). arg lives until `done`. */
+typedef ssize_t imap_command_source_next(void *arg, void *buf, size_t size);
+void imap_command_source(struct imap_command *command, uint64_t size, bool literal8,
+                         imap_command_source_next *next, void *arg);
 void imap_command_open(struct imap_command *command);  /* "(" */
 void imap_command_close(struct imap_command *command); /* ")" */
 

@@ -9,9 +9,9 @@
 #ifndef IMAP_RESPONSE_H
 #define IMAP_RESPONSE_H
 
+#include "imap/admindata.h"
 #include "imap/error.h"
-#include "imap/types.h"
-#include "imap/value.h"
+#include "imap/fetchdata.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -46,13 +46,12 @@ enum imap_response_type {
     IMAP_RESP_ID,         /* .id */
     IMAP_RESP_QUOTA,      /* .quota */
     IMAP_RESP_QUOTAROOT,  /* .quotaroot */
-    /* recognised, told by .values alone (the arguments after the name) */
-    IMAP_RESP_THREAD,
-    IMAP_RESP_ACL,
-    IMAP_RESP_LISTRIGHTS,
-    IMAP_RESP_MYRIGHTS,
-    IMAP_RESP_METADATA,
-    IMAP_RESP_ANNOTATION
+    IMAP_RESP_THREAD,     /* .threads: the first of the roots, NULL when there is none */
+    IMAP_RESP_ACL,        /* .acl */
+    IMAP_RESP_LISTRIGHTS, /* .listrights */
+    IMAP_RESP_MYRIGHTS,   /* .acl, of one entry without an identifier */
+    IMAP_RESP_METADATA,   /* .metadata */
+    IMAP_RESP_ANNOTATION  /* .metadata */
 };
 
 /* resp-text (RFC 3501 9): the optional code with its typed arguments, and the human part. */
@@ -67,21 +66,6 @@ struct imap_text {
     const struct imap_seqset *to;   /* APPENDUID, COPYUID destination UIDs */
     const struct imap_caps *caps;   /* CAPABILITY */
     const struct imap_flags *flags; /* PERMANENTFLAGS */
-};
-
-/* System flags (RFC 3501 2.3.2) as bits; the rest by name. */
-#define IMAP_FLAG_ANSWERED 0x01u
-#define IMAP_FLAG_FLAGGED 0x02u
-#define IMAP_FLAG_DELETED 0x04u
-#define IMAP_FLAG_SEEN 0x08u
-#define IMAP_FLAG_DRAFT 0x10u
-#define IMAP_FLAG_RECENT 0x20u
-#define IMAP_FLAG_NEW_KEYWORDS 0x40u /* \* in PERMANENTFLAGS */
-
-struct imap_flags {
-    unsigned system;             /* IMAP_FLAG_ bits */
-    const char *const *keywords; /* everything else, unknown \Flags included, as sent */
-    size_t keyword_count;
 };
 
 /* mailbox-list (RFC 3501 7.2.2, RFC 5258, RFC 6154) */
@@ -131,6 +115,12 @@ struct imap_search {
     uint64_t modseq; /* RFC 7162, 0 when absent */
 };
 
+/* THREAD (RFC 5256 4). A message that is not there but holds its children together has number 0. */
+struct imap_thread {
+    uint32_t number;                        /* sequence number or UID, as asked for */
+    const struct imap_thread *child, *next; /* the first answer to it; its next sibling */
+};
+
 /* ESEARCH (RFC 4731, RFC 5267, RFC 9394) */
 struct imap_esearch {
     const char *tag; /* of the command answered, or NULL */
@@ -145,110 +135,6 @@ struct imap_esearch {
 struct imap_vanished {
     bool earlier;
     const struct imap_seqset *uids;
-};
-
-/* addresses and ENVELOPE (RFC 3501 7.4.2); NIL is NULL everywhere. A group's start has a mailbox and
- * no host; its end has neither. */
-struct imap_address {
-    const char *name, *route, *mailbox, *host;
-    const struct imap_address *next;
-};
-struct imap_envelope {
-    const char *date, *subject;
-    const struct imap_address *from, *sender, *reply_to, *to, *cc, *bcc;
-    const char *in_reply_to, *message_id;
-};
-
-/* BODY and BODYSTRUCTURE (RFC 3501 7.4.2) */
-struct imap_param {
-    const char *name, *value;
-    const struct imap_param *next;
-};
-struct imap_part {
-    const char *type, *subtype; /* multipart: "multipart" and its subtype */
-    const struct imap_param *params;
-    const char *id, *description, *encoding;
-    uint64_t size;                        /* octets */
-    uint64_t lines;                       /* text and message/rfc822 only */
-    const struct imap_envelope *envelope; /* message/rfc822 and message/global only */
-    const struct imap_part *child;        /* first part of a multipart; the body of a message/rfc822 */
-    const struct imap_part *next;         /* next sibling */
-    /* extension data, NULL when absent */
-    const char *md5, *disposition, *location;
-    const struct imap_param *disposition_params;
-    const struct imap_value *language; /* nstring or list */
-};
-
-/* FETCH (RFC 3501 7.4.2 and the extensions named) */
-#define IMAP_FETCH_UID 0x0001u
-#define IMAP_FETCH_FLAGS 0x0002u
-#define IMAP_FETCH_INTERNALDATE 0x0004u
-#define IMAP_FETCH_SIZE 0x0008u
-#define IMAP_FETCH_MODSEQ 0x0010u
-#define IMAP_FETCH_ENVELOPE 0x0020u
-#define IMAP_FETCH_BODY 0x0040u          /* .structure, without extension data */
-#define IMAP_FETCH_BODYSTRUCTURE 0x0080u /* .structure */
-#define IMAP_FETCH_EMAILID 0x0100u       /* RFC 8474; or X-GM-MSGID */
-#define IMAP_FETCH_THREADID 0x0200u      /* RFC 8474 (NULL for NIL); or X-GM-THRID */
-#define IMAP_FETCH_SAVEDATE 0x0400u      /* RFC 8514, when not NIL */
-#define IMAP_FETCH_PREVIEW 0x0800u       /* RFC 8970 (NULL for NIL) */
-#define IMAP_FETCH_LABELS 0x1000u        /* X-GM-LABELS */
-
-enum imap_section_kind {
-    IMAP_SECTION_BODY,       /* BODY[spec]<origin>; also RFC822, .HEADER, .TEXT under their spec */
-    IMAP_SECTION_BINARY,     /* BINARY[spec]<origin> (RFC 3516) */
-    IMAP_SECTION_BINARY_SIZE /* BINARY.SIZE[spec]: only .size */
-};
-struct imap_section {
-    enum imap_section_kind kind;
-    const char *spec; /* between the brackets as sent: "" whole, "HEADER", "1.2.MIME" */
-    bool has_origin;
-    uint64_t origin;  /* <n> */
-    bool nil;         /* the server has nothing there */
-    bool streamed;    /* the bytes went to the sink, .data is NULL */
-    const char *data; /* otherwise */
-    uint64_t size;    /* octets, announced or present */
-    const struct imap_section *next;
-};
-struct imap_fetch {
-    uint32_t seq; /* 0 for UIDFETCH (RFC 9586) */
-    uint32_t uid; /* 0 when the response does not tell */
-    unsigned has; /* IMAP_FETCH_ bits */
-    struct imap_flags flags;
-    struct imap_date internaldate, savedate;
-    uint64_t size, modseq;
-    const struct imap_envelope *envelope;
-    const struct imap_part *structure;
-    const char *emailid, *threadid, *preview;
-    const struct imap_value *labels;
-    const struct imap_section *sections; /* BODY[] and the like, in the order sent */
-};
-
-struct imap_namespace_entry {
-    const char *prefix; /* wire bytes */
-    char delimiter;     /* 0 for NIL */
-    const struct imap_namespace_entry *next;
-};
-struct imap_namespaces {
-    const struct imap_namespace_entry *personal, *other, *shared;
-};
-
-struct imap_id {
-    const struct imap_param *params; /* NULL for NIL */
-};
-
-struct imap_quota_resource {
-    const char *name;
-    uint64_t usage, limit;
-    const struct imap_quota_resource *next;
-};
-struct imap_quota {
-    const char *root;
-    const struct imap_quota_resource *resources;
-};
-struct imap_quotaroot {
-    const char *name;               /* wire bytes of the mailbox */
-    const struct imap_value *roots; /* first of a chain of astrings, or NULL */
 };
 
 struct imap_response {
@@ -275,6 +161,10 @@ struct imap_response {
         struct imap_id id;
         struct imap_quota quota;
         struct imap_quotaroot quotaroot;
+        const struct imap_thread *threads;
+        struct imap_acl acl;
+        struct imap_listrights listrights;
+        struct imap_metadata metadata;
     };
 };
 

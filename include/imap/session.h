@@ -83,6 +83,15 @@ bool imap_session_caps_known(const struct imap_session *session);
  * capabilities (RFC 3501 6.2.1). No byte may be fed between that OK and this call. */
 enum imap_status imap_session_tls_started(struct imap_session *session, struct imap_error *err) IMAP_CHECK;
 
+/* After the OK of COMPRESS: what followed it on the wire is compressed already, was not parsed, and is
+ * handed back here; valid until the next call on the session. Nothing is parsed or sent between the OK and
+ * this call. IMAP_USAGE: no COMPRESS was agreed upon. */
+enum imap_status imap_session_compress_started(struct imap_session *session, const void **rest_out,
+                                               size_t *len_out, struct imap_error *err) IMAP_CHECK;
+/* What ENABLE has switched on (RFC 5161), as capabilities. With UTF8=ACCEPT or IMAP4REV2 among them mailbox
+ * names are UTF-8 on the wire and strings may hold it (RFC 6855, RFC 9051). */
+const struct imap_caps *imap_session_enabled(const struct imap_session *session);
+
 /* The selected mailbox, as told since SELECT; all zero when none is. */
 struct imap_selected {
     const char *name; /* wire bytes */

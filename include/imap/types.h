@@ -47,6 +47,9 @@ enum imap_status imap_seqset_parse(struct imap_seqset *set, const char *text, si
  * Returns the length written; 0 when not even one range fits or none is left. */
 size_t imap_seqset_format(const struct imap_seqset *set, uint32_t *from, char *text, size_t size);
 
+/* The whole set as text, "" when empty; NULL when that is over 1 MiB. The caller's, to be freed. */
+char *imap_seqset_text(const struct imap_seqset *set);
+
 /* ---- dates (RFC 3501 9 date-time, date) -------------------------------------------------------- */
 
 struct imap_date {
