@@ -6,6 +6,7 @@
 proxy=""
 # proxy_start OPTION...: a line to the server that breaks; sets $proxy_port.
 proxy_start() {
+    rm -f "$work/proxy.port" # of the one before
     "$DELAYPROXY" "$@" "127.0.0.1:$IMAP_PORT" >"$work/proxy.port" 2>"$work/proxy.log" &
     proxy=$!
     await 5 test -s "$work/proxy.port" || failed "no proxy: $(<"$work/proxy.log")"
