@@ -11,6 +11,7 @@
 #include "config.h"
 #include "daemon.h"
 #include "ending.h"
+#include "loop.h"
 #include "mountpoint.h"
 #include "ops.h"
 #include "secret.h"
@@ -91,22 +92,6 @@ static struct fuse_session *new_session(const struct config *config, struct fs *
     return session;
 }
 
-/* One thread is the default: everything is answered from memory or handed over, and waking a second one
- * for every other request costs more than it does. */
-static int loop(struct fuse_session *session, unsigned threads)
-{
-    if (threads == 1)
-        return fuse_session_loop(session);
-
-    struct fuse_loop_config *loop_config = fuse_loop_cfg_create();
-    if (!loop_config)
-        abort();
-    fuse_loop_cfg_set_max_threads(loop_config, threads);
-    int rc = fuse_session_loop_mt(session, loop_config);
-    fuse_loop_cfg_destroy(loop_config);
-    return rc;
-}
-
 /* Until unmounted or told to end by a signal. Every reply has been given before the session's descriptor
  * is closed, by which the kernel is told that nobody is there any more. */
 static int serve_mounted(const struct config *config, struct fs *fs, struct fuse_session *session,
@@ -119,7 +104,7 @@ static int serve_mounted(const struct config *config, struct fs *fs, struct fuse
     ending_begin(fs, session);
     daemon_ready(daemon);
     daemon_log(LOG_INFO, "%s is mounted on %s", config->source, config->mountpoint);
-    int rc = loop(session, config->max_threads);
+    int rc = loop_run(session, config->max_threads);
     ending_over();
     jobs_stop(fs->jobs);
     account_close(&account);       /* fs->account is in use until the last callback has returned */
