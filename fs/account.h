@@ -24,6 +24,7 @@ struct mailbox;
 struct account_events {
     void (*message_new)(void *arg, struct mailbox *mailbox, uint32_t uid);
     void (*message_gone)(void *arg, struct mailbox *mailbox, uint32_t uid);
+    void (*body_ahead)(void *arg, struct mailbox *mailbox, uint32_t uid); /* is here, and nobody asked yet */
     void (*message_changed)(void *arg, struct mailbox *mailbox, uint32_t uid); /* size or flags */
     void (*listing_changed)(void *arg, struct mailbox *mailbox); /* after any number of the above */
     void (*child_gone)(void *arg, struct mailbox *parent, struct mailbox *child);

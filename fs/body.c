@@ -145,6 +145,20 @@ struct body *body_open_locked(struct mailbox *mailbox, const struct message *mes
     return body;
 }
 
+struct body *body_hold_ahead_locked(struct mailbox *mailbox, uint32_t uid)
+{
+    struct bodies *bodies = mailbox_account(mailbox)->bodies;
+    struct message message;
+    if (!mailbox_find_locked(mailbox, uid, &message) || message.size_corrected)
+        return NULL;
+    struct body *body = bodies_find_locked(bodies, mailbox_message_id_locked(mailbox), uid);
+    if (!body || !body->ticket.cursor || body->pins || !body_complete_locked(body))
+        return NULL;
+    body->pins++;
+    bodies_settle_locked(bodies, body);
+    return body;
+}
+
 void body_close_locked(struct body *body)
 {
     struct bodies *bodies = mailbox_account(body->mailbox)->bodies;

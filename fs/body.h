@@ -35,6 +35,9 @@ uint64_t body_size_locked(const struct body *body);
 /* Makes sure that [offset, offset + len) cut at the size is in the spool; otherwise as above, told by
  * wait->wait. Also tells how far readers have come, from which read-ahead is judged. */
 bool body_available_locked(struct body *body, uint64_t offset, size_t len, struct body_wait *wait);
+/* The body of this message if all of it was fetched ahead, nobody has opened it since, and its size is the
+ * one that was listed; else NULL. Pinned until body_close_locked, but not an access. */
+struct body *body_hold_ahead_locked(struct mailbox *mailbox, uint32_t uid);
 /* Reads what body_available_locked has promised; the body must be open. Bytes read, or -errno. */
 ssize_t body_read(struct body *body, void *buf, size_t size, uint64_t offset);
 

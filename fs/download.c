@@ -155,10 +155,13 @@ static void mark(struct download *download)
     struct bodies *bodies = download->bodies;
     account_lock(bodies->account);
     literal->body->write_errno = 0;
-    if (literal->body->fate == IMAP_OK)
+    if (literal->body->fate == IMAP_OK) {
         body_arrived_locked(bodies, literal->body, literal->marked, literal->at);
-    else
+        if (download->whole && literal->body->ticket.cursor && body_complete_locked(literal->body))
+            pending_note_locked(bodies->account, NOTE_BODY, download->mailbox, literal->body->uid, NULL);
+    } else {
         literal->extent.file = NULL;
+    }
     bodies_unlock(bodies);
     literal->marked = literal->at;
 }

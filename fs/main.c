@@ -101,12 +101,14 @@ static int serve_mounted(const struct config *config, struct fs *fs, struct fuse
 
     fs->jobs = jobs_new(fs->account, config->endpoint.timeout_ms);
     notify_start(fs->notify, session);
+    push_start(fs->push, account, session);
     ending_begin(fs, session);
     daemon_ready(daemon);
     daemon_log(LOG_INFO, "%s is mounted on %s", config->source, config->mountpoint);
     int rc = loop_run(session, config->max_threads);
     ending_over();
     jobs_stop(fs->jobs);
+    push_stop(fs->push);
     account_close(&account);       /* fs->account is in use until the last callback has returned */
     fuse_session_unmount(session); /* lazily: who still has files open does not hold it up */
     jobs_free(&fs->jobs);
@@ -168,6 +170,7 @@ static int serve(const struct config *config, char **password, struct daemon *da
     int rc = EXIT_FAILED;
 
     fs.notify = notify_new(&fs);
+    fs.push = push_new();
     enum imap_status status = open_account(config, *password, &fs, &err);
     secret_free(password);
     if (status == IMAP_OK)
@@ -176,6 +179,7 @@ static int serve(const struct config *config, char **password, struct daemon *da
         daemon_log(LOG_ERR, "%s%s", err.text,
                    err.code == IMAP_CODE_AUTHENTICATIONFAILED ? " (check the user name and the password)"
                                                               : "");
+    push_free(&fs.push);
     notify_free(&fs.notify);
     listing_fini(&fs.listing);
     return rc;

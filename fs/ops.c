@@ -197,6 +197,13 @@ static void on_changed(void *arg, struct mailbox *mailbox, uint32_t uid)
         notify_changed(fs->notify, mailbox, message_id, uid);
 }
 
+static void on_body_ahead(void *arg, struct mailbox *mailbox, uint32_t uid)
+{
+    struct fs *fs = arg;
+
+    push_add(fs->push, mailbox, uid);
+}
+
 static void on_listing(void *arg, struct mailbox *mailbox)
 {
     struct fs *fs = arg;
@@ -216,6 +223,7 @@ void ops_events(struct account_events *events_out)
     *events_out = (struct account_events){
         .message_new = on_new,
         .message_gone = on_gone,
+        .body_ahead = on_body_ahead,
         .message_changed = on_changed,
         .listing_changed = on_listing,
         .child_gone = on_child_gone,

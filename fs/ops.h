@@ -15,6 +15,7 @@
 #include "listing.h"
 #include "mailbox.h"
 #include "notify.h"
+#include "push.h"
 
 #define OPS_CACHE_SECONDS 86400.0 /* what changes is invalidated, so the kernel may keep things */
 
@@ -24,6 +25,7 @@ struct fs {
     struct account *account;
     struct jobs *jobs;
     struct notify *notify;
+    struct push *push;
     uid_t uid; /* shown as the owner of everything */
     gid_t gid;
     mode_t umask;
@@ -36,7 +38,7 @@ struct fs {
 };
 
 extern const struct fuse_lowlevel_ops ops_table;
-/* All but log and trace; their arg is the struct fs, whose account and notify must be set. */
+/* All but log and trace; their arg is the struct fs, whose notify and push must be set. */
 void ops_events(struct account_events *events_out);
 /* A buffer of the calling thread's, until its next call, which account_unlock may bring about; NULL when
  * there is no memory. */

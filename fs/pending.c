@@ -129,6 +129,10 @@ static void run_note(const struct account *account, const struct note *note)
         if (events->message_changed)
             events->message_changed(arg, note->mailbox, note->uid);
         break;
+    case NOTE_BODY:
+        if (events->body_ahead)
+            events->body_ahead(arg, note->mailbox, note->uid);
+        break;
     case NOTE_LISTING:
         if (events->listing_changed)
             events->listing_changed(arg, note->mailbox);

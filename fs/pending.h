@@ -10,7 +10,7 @@
 
 #include "mailbox.h"
 
-enum note_kind { NOTE_NEW, NOTE_GONE, NOTE_CHANGED, NOTE_LISTING, NOTE_CHILD_GONE };
+enum note_kind { NOTE_NEW, NOTE_GONE, NOTE_CHANGED, NOTE_BODY, NOTE_LISTING, NOTE_CHILD_GONE };
 
 struct note {
     enum note_kind kind;

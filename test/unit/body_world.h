@@ -28,7 +28,7 @@
 struct mail {
     uint32_t uid;
     uint64_t size, claimed;
-    bool verified, expunged;
+    bool verified, corrected, expunged;
     uint64_t learnt;    /* what mailbox_learn_size_locked was told last; UINT64_MAX: nothing */
     uint64_t sent;      /* octets of it that went over the wire */
     unsigned asked;     /* commands that named it */
@@ -154,7 +154,10 @@ bool mailbox_find_locked(const struct mailbox *mailbox, uint32_t uid, struct mes
     const struct mail *mail = mail_of(uid);
     if (!mail)
         return false;
-    *message_out = (struct message){.uid = uid, .size = mail->claimed, .size_verified = mail->verified};
+    *message_out = (struct message){.uid = uid,
+                                    .size = mail->claimed,
+                                    .size_verified = mail->verified,
+                                    .size_corrected = mail->corrected};
     return true;
 }
 
@@ -162,6 +165,7 @@ void mailbox_learn_size_locked(struct mailbox *mailbox, uint32_t message_id, uin
 {
     struct mail *mail = mail_of(uid);
     ck_assert_uint_eq(message_id, mailbox->message_id);
+    mail->corrected |= size != mail->claimed;
     mail->learnt = mail->claimed = size;
     mail->verified = true;
 }

@@ -460,6 +460,71 @@ START_TEST(walks_are_fetched_ahead)
 }
 END_TEST
 
+static pthread_mutex_t told_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool told_ahead[101];
+
+static void tell_ahead(void *arg, struct mailbox *mailbox, uint32_t uid)
+{
+    (void)arg;
+    ck_assert_ptr_eq(mailbox, &world.mailbox);
+    pthread_mutex_lock(&told_lock);
+    told_ahead[uid] = true;
+    pthread_mutex_unlock(&told_lock);
+}
+
+static bool all_told(void)
+{
+    pthread_mutex_lock(&told_lock);
+    bool all = true;
+    for (unsigned uid = 10; uid <= 30; uid++)
+        all = all && told_ahead[uid];
+    pthread_mutex_unlock(&told_lock);
+    return all;
+}
+
+static struct body *hold(uint32_t uid)
+{
+    account_lock(&world.account);
+    struct body *body = body_hold_ahead_locked(&world.mailbox, uid);
+    account_unlock(&world.account);
+    return body;
+}
+
+START_TEST(what_was_fetched_ahead_may_be_held)
+{
+    world_begin(100, CACHE);
+    world.account.events.body_ahead = tell_ahead;
+    struct mail *lied_about = mail_of(25);
+    lied_about->claimed = lied_about->size + 7;
+    for (uint32_t uid = 1; uid <= 5; uid++)
+        ck_assert_int_eq(read_all(uid), IMAP_OK);
+    ck_assert(eventually(all_told));
+    ck_assert(!told_ahead[1]); /* somebody waited for it */
+
+    struct body *body = hold(20);
+    ck_assert_ptr_nonnull(body);
+    ck_assert_uint_eq(size_of(body), mail_of(20)->size);
+    ck_assert_ptr_null(hold(20)); /* by one at a time */
+    close_body(body);
+    ck_assert_ptr_null(hold(3));  /* was opened */
+    ck_assert_ptr_null(hold(25)); /* the kernel was told another size */
+    ck_assert_ptr_null(hold(4711));
+
+    close_body(hold(30)); /* that is no access */
+    body = hold(30);
+    ck_assert_ptr_nonnull(body);
+    struct body *reader = open_uid(30);
+    close_body(body);
+    ck_assert_int_eq(read_range(reader, 30, 0, READ_STEP), IMAP_OK);
+    close_body(reader);
+    ck_assert_ptr_null(hold(30));
+    for (uint32_t uid = 6; uid <= 100; uid++)
+        ck_assert_int_eq(read_all(uid), IMAP_OK);
+    ck_assert_uint_eq(world.bodies->unread, 0);
+    world_end();
+}
+END_TEST
+
 START_TEST(disorder_is_fetched_ahead)
 {
     world_begin(3000, CACHE);
@@ -662,6 +727,7 @@ UNIT_MAIN("body", small_message_right_and_fetched_once, many_readers_one_downloa
           known_size_contradicted, known_size_of_a_large_one_contradicted, odd_servers, quoted_body,
           nil_is_no_message, size_over_the_cap_is_refused, head_of_a_large_one_is_cheap,
           tail_and_jumps_of_a_large_one, large_one_streams, walks_are_fetched_ahead,
-          disorder_is_fetched_ahead, lost_lines_in_a_walk, refused_sets_in_a_walk, expunged_ones_in_a_walk,
-          large_ones_in_a_walk, parallel_walks, eviction_spares_what_is_open, larger_than_the_cache,
-          full_disk, unwritable_spool, stop_ends_every_wait)
+          what_was_fetched_ahead_may_be_held, disorder_is_fetched_ahead, lost_lines_in_a_walk,
+          refused_sets_in_a_walk, expunged_ones_in_a_walk, large_ones_in_a_walk, parallel_walks,
+          eviction_spares_what_is_open, larger_than_the_cache, full_disk, unwritable_spool,
+          stop_ends_every_wait)
