@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <syslog.h>
 
 #include "../imap/mem.h"
 
@@ -24,6 +25,7 @@
 #define COPY_BYTES (64u << 10)
 #define MAKE_ROOM (UINT64_C(4) << 20) /* evicted at a time when the disk is full */
 #define FULL_MS 5000
+#define LOG_QUIET_MS 30000 /* between two lines about what could not be read */
 #define AHEAD_SLOW_MS 500
 #define AHEAD_MIN (UINT64_C(512) << 10)
 #define AHEAD_MAX (UINT64_C(32) << 20)
@@ -332,9 +334,28 @@ static bool satisfied(const struct download *download, const struct body *body)
     return body->size_known && range_set_covers(&body->present, download->from, to);
 }
 
+/* The kernel makes EIO of whatever hindered a read: only the log says what it was. */
+static void log_failure(struct bodies *bodies, const struct body *body, const struct imap_error *err)
+{
+    int64_t now_ms = model_now_ms();
+    char others[48] = "";
+    if (now_ms < bodies->quiet_until) {
+        bodies->unlogged++;
+        return;
+    }
+    if (bodies->unlogged)
+        snprintf(others, sizeof others, " (and %u others before)", bodies->unlogged);
+    pending_log_locked(bodies->account, LOG_WARNING, "cannot read message %" PRIu32 " of %s%s: %s", body->uid,
+                       mailbox_wire_name(body->mailbox), others, err->text);
+    bodies->quiet_until = now_ms + LOG_QUIET_MS;
+    bodies->unlogged = 0;
+}
+
 static void fail(struct download *download, struct body *body, const struct imap_error *err)
 {
     body->tries = 0;
+    if (body_waited_for_locked(body) && err->status != IMAP_CANCEL && err->status != IMAP_GONE)
+        log_failure(download->bodies, body, err);
     body_fail_locked(download->bodies, body, err);
 }
 

@@ -140,6 +140,36 @@ START_TEST(lost_line_within_pieces_is_made_good)
 }
 END_TEST
 
+static char log_text[4096];
+static unsigned log_lines;
+
+static void keep_log(void *arg, int priority, const char *line)
+{
+    (void)arg, (void)priority;
+    log_lines++;
+    snprintf(log_text + strlen(log_text), sizeof log_text - strlen(log_text), "%s\n", line);
+}
+
+/* What programs see of it is EIO at best: only the log can tell them why. */
+START_TEST(unread_message_is_logged_but_no_storm)
+{
+    world_begin(1000, CACHE);
+    world.account.events.log = keep_log;
+    log_text[0] = '\0';
+    log_lines = 0;
+    world.unreachable = true;
+    for (uint32_t uid = 3; uid < 300; uid++)
+        ck_assert_int_eq(read_all(uid), IMAP_AGAIN);
+    ck_assert_uint_eq(log_lines, 1);
+    ck_assert_ptr_nonnull(strstr(log_text, "cannot read message 3 of box: "));
+    __atomic_add_fetch(&world.clock_ms, 60000, __ATOMIC_RELAXED);
+    ck_assert_int_eq(read_all(500), IMAP_AGAIN);
+    ck_assert_uint_eq(log_lines, 2);
+    ck_assert_ptr_nonnull(strstr(log_text, "cannot read message 500 of box (and 296 others before): "));
+    world_end();
+}
+END_TEST
+
 START_TEST(unreachable_server_is_an_error_soon)
 {
     world_begin(1000, CACHE);
@@ -722,12 +752,12 @@ END_TEST
 
 UNIT_MAIN("body", small_message_right_and_fetched_once, many_readers_one_download,
           range_is_served_before_the_message_is_complete, cancelled_wait_is_never_told,
-          lost_line_is_made_good, lost_line_within_pieces_is_made_good, unreachable_server_is_an_error_soon,
-          expunged_message_is_gone, expunged_while_open, reset_refuses_what_is_on_its_way, wrong_claims,
-          known_size_contradicted, known_size_of_a_large_one_contradicted, odd_servers, quoted_body,
-          nil_is_no_message, size_over_the_cap_is_refused, head_of_a_large_one_is_cheap,
-          tail_and_jumps_of_a_large_one, large_one_streams, walks_are_fetched_ahead,
-          what_was_fetched_ahead_may_be_held, disorder_is_fetched_ahead, lost_lines_in_a_walk,
-          refused_sets_in_a_walk, expunged_ones_in_a_walk, large_ones_in_a_walk, parallel_walks,
-          eviction_spares_what_is_open, larger_than_the_cache, full_disk, unwritable_spool,
-          stop_ends_every_wait)
+          lost_line_is_made_good, lost_line_within_pieces_is_made_good, unread_message_is_logged_but_no_storm,
+          unreachable_server_is_an_error_soon, expunged_message_is_gone, expunged_while_open,
+          reset_refuses_what_is_on_its_way, wrong_claims, known_size_contradicted,
+          known_size_of_a_large_one_contradicted, odd_servers, quoted_body, nil_is_no_message,
+          size_over_the_cap_is_refused, head_of_a_large_one_is_cheap, tail_and_jumps_of_a_large_one,
+          large_one_streams, walks_are_fetched_ahead, what_was_fetched_ahead_may_be_held,
+          disorder_is_fetched_ahead, lost_lines_in_a_walk, refused_sets_in_a_walk, expunged_ones_in_a_walk,
+          large_ones_in_a_walk, parallel_walks, eviction_spares_what_is_open, larger_than_the_cache,
+          full_disk, unwritable_spool, stop_ends_every_wait)
