@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "endpoint.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,24 +91,13 @@ void imap_endpoint_text(const struct imap_endpoint *endpoint, char text[IMAP_END
              imap_endpoint_port(endpoint));
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool imap_fingerprint_parse(const char *text, unsigned char digest[IMAP_FINGERPRINT_LEN])
 {
     for (size_t i = 0; i < IMAP_FINGERPRINT_LEN; i++) {
         if (i > 0 && *text == ':')
             text++;
-        int high = hex_value(text[0]);
-        int low = high < 0 ? -1 : hex_value(text[1]);
+        int high = OPENSSL_hexchar2int((unsigned char)text[0]);
+        int low = high < 0 ? -1 : OPENSSL_hexchar2int((unsigned char)text[1]);
         if (low < 0)
             return false;
         digest[i] = (unsigned char)(high << 4 | low);
