@@ -274,6 +274,7 @@ int main(void)
     TCase *tcase = tcase_create("token");
 
     tcase_set_timeout(tcase, 60);
+    tcase_add_unchecked_fixture(tcase, make_certificates, remove_certificates);
     tcase_add_test(tcase, xoauth2_asks_again_once);
     tcase_add_test(tcase, oauthbearer_asks_again_once);
     tcase_add_test(tcase, a_long_token);
