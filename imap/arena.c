@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "arena.h"
 
-#include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 
 #define FIRST_BLOCK 16384
 #define LARGEST_BLOCK (1024 * 1024)
-#define ALIGN alignof(max_align_t)
 
 struct imap_arena_block {
     struct imap_arena_block *older;
@@ -93,10 +91,10 @@ static size_t aligned(size_t size)
 {
     if (size > SIZE_MAX / 2)
         abort();
-    return (size + ALIGN - 1) & ~(ALIGN - 1);
+    return (size + IMAP_ARENA_ALIGN - 1) & ~(IMAP_ARENA_ALIGN - 1);
 }
 
-void *imap_arena_alloc(struct imap_arena *arena, size_t size)
+void *imap_arena_alloc_slowly(struct imap_arena *arena, size_t size)
 {
     return take(arena, aligned(size ? size : 1));
 }
@@ -123,9 +121,4 @@ char *imap_arena_strndup(struct imap_arena *arena, const char *str, size_t len)
         memcpy(copy, str, len);
     copy[len] = '\0';
     return copy;
-}
-
-bool imap_arena_full(const struct imap_arena *arena)
-{
-    return arena->total > arena->cap;
 }
