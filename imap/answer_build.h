@@ -13,11 +13,11 @@
 
 /* One reference, the caller's. Keeps at most cap_bytes of raw bytes and what was parsed from them. */
 struct imap_answer *imap_answer_new(size_t cap_bytes);
-/* Copies: the raw bytes are copied and parsed again into the answer's own arena (response->raw lives only as
- * long as the callback that got it). A FETCH's UID that the raw bytes do not hold, but response does, is
- * kept. IMAP_LIMIT when over the cap: the final status becomes IMAP_LIMIT, and this response and all later
- * ones are dropped. IMAP_PROTO: the raw bytes could not be read again (a streamed literal is left out of
- * them); the response is dropped. */
+/* Copies: .raw with .streamed is copied and parsed again (imap_resp_parse) into the answer's own arena, for what
+ * response points to lives only as long as the callback that got it. Of response nothing else is looked at,
+ * but that a FETCH's UID which the raw bytes do not hold is taken over. IMAP_LIMIT when over the cap: the
+ * final status becomes IMAP_LIMIT, and this response and all later ones are dropped. IMAP_PROTO: this is no
+ * response; it is dropped. */
 enum imap_status imap_answer_add(struct imap_answer *answer, const struct imap_response *response);
 /* Copies status, error and the tagged text; nothing may be added afterwards. */
 void imap_answer_finish(struct imap_answer *answer, const struct imap_result *result);

@@ -167,7 +167,9 @@ static void give_up(struct imap_response *response)
                                   .number = response->number,
                                   .values = response->values,
                                   .raw = response->raw,
-                                  .raw_len = response->raw_len};
+                                  .raw_len = response->raw_len,
+                                  .streamed = response->streamed,
+                                  .streamed_count = response->streamed_count};
 
     *response = plain;
 }
@@ -228,6 +230,8 @@ static enum imap_status parse(const struct imap_bytes *bytes, unsigned depth, st
     response->name = "";
     response->raw = bytes->data;
     response->raw_len = bytes->len;
+    response->streamed = bytes->streamed;
+    response->streamed_count = bytes->streamed_count;
     if (bytes->len == 0)
         return not_imap(bytes, err);
     switch (bytes->data[0]) {

@@ -2,8 +2,8 @@
 /*
  * resp: one framed response -> struct imap_response, by a table of shapes.
  *
- * Pure functions. All that the response points to lives in the arena, but for .raw, which points
- * into the framed bytes and is not NUL-terminated.
+ * Pure functions. All that the response points to lives in the arena, but for .raw and .streamed, which
+ * point into the framed bytes; .raw is not NUL-terminated.
  */
 #ifndef IMAP_RESP_H
 #define IMAP_RESP_H

@@ -147,6 +147,8 @@ struct imap_response {
     const struct imap_value *values;   /* a LIST of what follows the name; NULL for status responses */
     const char *raw;                   /* the bytes without the final CRLF; streamed literals left out */
     size_t raw_len;
+    const size_t *streamed; /* where in raw, rising: right behind the line ends that announce them */
+    size_t streamed_count;
     union {
         struct imap_text text; /* also CONTINUE */
         struct imap_caps *caps;
