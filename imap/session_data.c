@@ -267,6 +267,8 @@ enum imap_status imap_session_take_untagged(struct imap_session *session, struct
     struct imap_command *command = find_command(session, response);
     if (command && command->events.response)
         command->events.response(command->arg, response);
+    else if (!command && session->events.unasked)
+        session->events.unasked(session->arg, response);
     /* only now: the callbacks may have asked whose number it was */
     if (response->type == IMAP_RESP_EXPUNGE && session->map.count > session->selected.exists)
         imap_msgmap_expunge(&session->map, response->number);
