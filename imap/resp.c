@@ -37,12 +37,12 @@ static const struct shape {
     {"ID", IMAP_RESP_ID, false, imap_respdata_id},
     {"QUOTA", IMAP_RESP_QUOTA, false, imap_respdata_quota},
     {"QUOTAROOT", IMAP_RESP_QUOTAROOT, false, imap_respdata_quotaroot},
-    {"THREAD", IMAP_RESP_THREAD, false, NULL},
-    {"ACL", IMAP_RESP_ACL, false, NULL},
-    {"LISTRIGHTS", IMAP_RESP_LISTRIGHTS, false, NULL},
-    {"MYRIGHTS", IMAP_RESP_MYRIGHTS, false, NULL},
-    {"METADATA", IMAP_RESP_METADATA, false, NULL},
-    {"ANNOTATION", IMAP_RESP_ANNOTATION, false, NULL},
+    {"THREAD", IMAP_RESP_THREAD, false, imap_respdata_thread},
+    {"ACL", IMAP_RESP_ACL, false, imap_respdata_acl},
+    {"LISTRIGHTS", IMAP_RESP_LISTRIGHTS, false, imap_respdata_listrights},
+    {"MYRIGHTS", IMAP_RESP_MYRIGHTS, false, imap_respdata_myrights},
+    {"METADATA", IMAP_RESP_METADATA, false, imap_respdata_metadata},
+    {"ANNOTATION", IMAP_RESP_ANNOTATION, false, imap_respdata_annotation},
 };
 
 static const struct {
@@ -174,6 +174,12 @@ static void give_up(struct imap_response *response)
     *response = plain;
 }
 
+/* In a FETCH only the attribute concerned is lost; THREAD is read from its text. */
+static bool may_be_deep(enum imap_response_type type)
+{
+    return type == IMAP_RESP_FETCH || type == IMAP_RESP_THREAD;
+}
+
 static enum imap_status parse_data(struct imap_lex *lex, const struct shape *shape,
                                    struct imap_response *response, const struct imap_section **pending_out,
                                    struct imap_error *err)
@@ -184,7 +190,7 @@ static enum imap_status parse_data(struct imap_lex *lex, const struct shape *sha
     context.args.data = lex->at;
     context.args.len = (size_t)(lex->end - lex->at);
     response->values = imap_lex_rest(lex);
-    if (lex->full || (lex->too_deep && response->type != IMAP_RESP_FETCH)) {
+    if (lex->full || (lex->too_deep && !may_be_deep(response->type))) {
         give_up(response);
         return too_much(lex, err);
     }

@@ -116,11 +116,13 @@ static enum imap_status take_in(struct imap_session *session, struct imap_respon
     case IMAP_RESP_EXISTS:
         return take_exists(session, response->number, err);
     case IMAP_RESP_EXPUNGE:
+        session->renumbered++;
         if (response->number > 0 && response->number <= session->selected.exists)
             session->selected.exists--;
         break;
     case IMAP_RESP_VANISHED:
         if (!response->vanished.earlier) {
+            session->renumbered++;
             imap_msgmap_vanish(&session->map, response->vanished.uids);
             session->selected.exists = session->map.count;
         }
@@ -268,6 +270,7 @@ static void spoil(struct imap_session *session, enum imap_response_type malforme
 enum imap_status imap_session_take_untagged(struct imap_session *session, struct imap_response *response,
                                             struct imap_error *err)
 {
+    response->renumbered = session->renumbered;
     enum imap_status status = take_in(session, response, err);
     if (status != IMAP_OK)
         return status;
