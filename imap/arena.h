@@ -26,7 +26,7 @@ void imap_arena_init(struct imap_arena *arena, size_t cap);
 void imap_arena_fini(struct imap_arena *arena);
 /* Everything allocated is void; the first block is kept, so that most responses need no malloc. */
 void imap_arena_reset(struct imap_arena *arena);
-/* Aligned for any type; not zeroed. */
+/* Aligned to 8, for pointers and integers; not zeroed. */
 void *imap_arena_alloc(struct imap_arena *arena, size_t size);
 void *imap_arena_zalloc(struct imap_arena *arena, size_t size);
 /* count * size, for as many as values allow. */
