@@ -11,7 +11,7 @@
 #define FIRST_BLOCK 16384
 #define LARGEST_BLOCK (1024 * 1024)
 #define LARGE 65536 /* gets a block of its own, so that the room left in the newest is not lost */
-#define ALIGN 8 /* nobody here has a long double, and most values are short */
+#define ALIGN 8     /* nobody here has a long double, and most values are short */
 _Static_assert(ALIGN >= alignof(void *) && ALIGN >= alignof(uint64_t), "what responses are made of");
 
 struct imap_arena_block {

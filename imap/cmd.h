@@ -45,8 +45,9 @@ struct imap_command {
     void *owned;        /* by the command, given back by release */
     void (*release)(void *owned);
 
-    bool has_set; /* for the verbs with IMAP_VERB_SET */
+    /* of the verbs with IMAP_VERB_SET */
     struct imap_seqset set;
+    bool has_set;
     bool saved_set; /* "$" instead: the messages of the last SEARCH (RFC 5182), known to the server alone */
     char *mailbox;  /* the first one given, or NULL */
     size_t mailbox_len;
