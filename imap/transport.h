@@ -16,6 +16,13 @@
 
 struct imap_transport;
 
+/* What ties a login to one TLS channel, so that nobody can sit between (RFC 5056). */
+struct imap_binding {
+    const char *type; /* "tls-exporter" (RFC 9266) or "tls-unique" (RFC 5929) */
+    unsigned char data[64];
+    size_t len; /* 0: there is none */
+};
+
 struct imap_transport_ops {
     /* > 0 bytes; 0 end of stream; -1 nothing now (poll); -2 failed, *err filled. */
     ssize_t (*read)(struct imap_transport *transport, void *buf, size_t size, struct imap_error *err);
@@ -23,6 +30,8 @@ struct imap_transport_ops {
     /* True when read would deliver without the descriptor becoming readable (bytes held inside). */
     bool (*buffered)(const struct imap_transport *transport);
     void (*close)(struct imap_transport *transport); /* and frees */
+    /* NULL where there is none, as on any line without TLS. */
+    void (*binding)(struct imap_transport *transport, struct imap_binding *binding_out);
 };
 
 struct imap_transport {
@@ -41,5 +50,10 @@ enum imap_status imap_process_open(const struct imap_endpoint *endpoint,
 enum imap_status imap_tls_open(const struct imap_endpoint *endpoint, struct imap_transport *lower,
                                int64_t deadline_ms, int cancel_fd, struct imap_transport **transport_out,
                                struct imap_error *err) IMAP_CHECK;
+/* Raw deflate both ways (RFC 4978) over lower, which it owns from then on, also on failure. initial: what was
+ * read from lower already. A write that says -1 must be followed by one of the same bytes (and more, maybe);
+ * each write is flushed through. Damaged data is IMAP_PROTO, a stream that breaks off IMAP_AGAIN. */
+enum imap_status imap_deflate_open(struct imap_transport *lower, const void *initial, size_t initial_len,
+                                   struct imap_transport **transport_out, struct imap_error *err) IMAP_CHECK;
 
 #endif
