@@ -25,6 +25,8 @@ void imap_command_destroy(struct imap_command *command)
 {
     if (command->bytes)
         explicit_bzero(command->bytes, command->room);
+    if (command->release)
+        command->release(command->owned);
     free(command->bytes);
     free(command->segments);
     free(command->mailbox);
@@ -227,6 +229,32 @@ void imap_command_source(struct imap_command *command, uint64_t size, bool liter
     segment->literal8 = literal8;
     segment->next = next;
     segment->arg = arg;
+}
+
+void imap_command_message(struct imap_command *command, uint64_t size, bool literal8,
+                          imap_command_source_next *next, void *arg)
+{
+    imap_command_source(command, size, literal8, next, arg);
+    command->segments[command->segment_count - 1].message = true;
+}
+
+void imap_command_nstring(struct imap_command *command, const char *str, size_t len)
+{
+    imap_command_add_space(command);
+    if (!str) {
+        imap_command_add_text(command, "NIL", 3);
+    } else if (memchr(str, '\0', len)) {
+        add(command, IMAP_SEGMENT_LITERAL, str, len);
+        command->segments[command->segment_count - 1].literal8 = true;
+    } else {
+        imap_command_add_string(command, str, len);
+    }
+}
+
+void imap_command_own(struct imap_command *command, void *mem, void (*release)(void *mem))
+{
+    command->owned = mem;
+    command->release = release;
 }
 
 /* ---- the rest ----------------------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ struct imap_segment {
     bool literal8;
     bool quotable; /* a LITERAL that can be quoted where strings may hold UTF-8 */
     uint64_t len;  /* octets; they follow those of the segment before, unless this is a source */
+    bool message;  /* of a source: goes as UTF8 (~{n} ...) once that is enabled (RFC 6855 4) */
     imap_command_source_next *next; /* of a source */
     void *arg;
 };
@@ -41,6 +42,8 @@ struct imap_command {
     struct imap_segment *segments;
     size_t segment_count, segment_room;
     const char *broken; /* why it cannot be sent, or NULL */
+    void *owned;        /* by the command, given back by release */
+    void (*release)(void *owned);
 
     bool has_set;           /* for the verbs with IMAP_VERB_SET ... */
     bool saved_set;         /* ... or "$", the last SEARCH's messages: known to the server alone (RFC 5182) */
@@ -62,11 +65,18 @@ struct imap_command {
 /* Unlinks nothing; the events are not called. */
 void imap_command_destroy(struct imap_command *command);
 
-/* ---- cmd.c, for cmd_text.c ---------------------------------------------------------------------- */
+/* ---- cmd.c, for cmd_text.c and the verbs ---------------------------------------------------------------------- */
 void imap_command_add_space(struct imap_command *command); /* where the grammar wants one */
 void imap_command_add_text(struct imap_command *command, const char *text, size_t len);
 /* Quoted or as a literal, without a space before it. */
 void imap_command_add_string(struct imap_command *command, const char *str, size_t len);
+/* A string or NIL for NULL (RFC 3501 nstring): never an atom; as a literal8 when it holds NUL (RFC 3516). */
+void imap_command_nstring(struct imap_command *command, const char *str, size_t len);
+/* imap_command_source for a message to be stored. */
+void imap_command_message(struct imap_command *command, uint64_t size, bool literal8,
+                          imap_command_source_next *next, void *arg);
+/* release(mem) is called when the command is gone. One a command. */
+void imap_command_own(struct imap_command *command, void *mem, void (*release)(void *mem));
 void imap_command_mark_broken(struct imap_command *command, const char *why);
 
 /* ---- cmd_text.c --------------------------------------------------------------------------------- */

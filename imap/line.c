@@ -15,8 +15,15 @@
 void imap_line_init(struct imap_line *line, const struct imap_endpoint *endpoint,
                     const struct imap_session_events *events, void *arg)
 {
+    imap_line_init_limited(line, endpoint, events, arg, NULL);
+}
+
+void imap_line_init_limited(struct imap_line *line, const struct imap_endpoint *endpoint,
+                            const struct imap_session_events *events, void *arg,
+                            const struct imap_limits *limits)
+{
     *line = (struct imap_line){
-        .session = imap_session_new(events, arg, NULL),
+        .session = imap_session_new(events, arg, limits),
         .endpoint = endpoint,
         .buffer = imap_xmalloc(BUFFER_SIZE),
     };
@@ -58,7 +65,6 @@ enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err)
     const void *data;
     size_t len, sent = 0;
     bool was_blocked = line->unsent;
-    bool moved = false;
 
     line->unsent = false;
     while ((data = imap_session_pull(line->session, &len)) != NULL && len > 0) {
@@ -69,7 +75,6 @@ enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err)
             line->unsent = true;
             break;
         }
-        moved = true;
         imap_session_sent(line->session, (size_t)n);
         sent += (size_t)n;
         if (sent >= FLUSH_MAX) { /* a large message: the server may have refused it already */
@@ -82,7 +87,7 @@ enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err)
         return err->status;
     }
     /* Sending one more command to a dead server is no sign of life; draining a full buffer is. */
-    update_due(line, moved && was_blocked);
+    update_due(line, sent > 0 && was_blocked);
     return IMAP_OK;
 }
 

@@ -13,6 +13,9 @@
 
 #include "netutil.h"
 
+/* IDLE is begun anew after so many ms: servers may hang up after 30 minutes (RFC 2177). */
+#define IMAP_LINE_IDLE_RENEW ((int64_t)25 * 60 * 1000)
+
 struct imap_line {
     struct imap_transport *transport;
     struct imap_session *session;
@@ -32,13 +35,17 @@ struct imap_line {
 /* events, arg: for the session that is made. */
 void imap_line_init(struct imap_line *line, const struct imap_endpoint *endpoint,
                     const struct imap_session_events *events, void *arg);
+/* The same with limits for the session (NULL: its own). */
+void imap_line_init_limited(struct imap_line *line, const struct imap_endpoint *endpoint,
+                            const struct imap_session_events *events, void *arg,
+                            const struct imap_limits *limits);
 /* Closes the transport and frees the session, which fails what is left in it with IMAP_CANCEL. */
 void imap_line_fini(struct imap_line *line);
 
 /* To be called by the session's untagged event: keeps a BYE's words. */
 void imap_line_note(struct imap_line *line, const struct imap_response *response);
 
-/* Writes what can be written now. Failing means that the line is lost. */
+/* Writes what can be written now, up to a megabyte of it. Failing means that the line is lost. */
 enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err) IMAP_CHECK;
 /* Waits until the transport can be read (or written, if something is unsent), wake_fd or cancel_fd
  * (either may be -1) is readable, or the deadline passes; sooner when the server has been silent for

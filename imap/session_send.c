@@ -101,16 +101,23 @@ static bool is_literal_minus(const struct imap_session *session, uint64_t len)
     return imap_caps_has(&session->caps, IMAP_CAP_LITERAL_MINUS) && len <= LITERAL_MINUS_MAX;
 }
 
+/* A message goes as UTF8 (~{n} ...) (RFC 6855 4). */
+static bool wraps(const struct imap_session *session, const struct imap_segment *segment)
+{
+    return segment->message && imap_caps_has(&session->enabled, IMAP_CAP_UTF8_ACCEPT);
+}
+
 /* True when the server must say "+" first. */
 static bool announce_literal(struct imap_session *session, const struct imap_segment *segment)
 {
     const struct imap_caps *caps = &session->caps;
     bool at_once = imap_caps_has(caps, IMAP_CAP_LITERAL_PLUS) || is_literal_minus(session, segment->len);
-    if (segment->literal8 && !imap_caps_has(caps, IMAP_CAP_BINARY))
+    bool literal8 = segment->literal8 || wraps(session, segment);
+    if (literal8 && !imap_caps_has(caps, IMAP_CAP_BINARY))
         at_once = false; /* RFC 7888 6 */
-    char text[32];
-    int text_len = snprintf(text, sizeof text, "%s{%" PRIu64 "%s}", segment->literal8 ? "~" : "",
-                            segment->len, at_once ? "+" : "");
+    char text[40];
+    int text_len = snprintf(text, sizeof text, "%s%s{%" PRIu64 "%s}", wraps(session, segment) ? "UTF8 (" : "",
+                            literal8 ? "~" : "", segment->len, at_once ? "+" : "");
     write_text(session, text, (size_t)text_len);
     end_line(session);
     return !at_once;
@@ -167,6 +174,8 @@ static bool write_literal_bytes(struct imap_session *session, const struct imap_
         return false;
     } else {
         trace_size(session, segment->len);
+        if (wraps(session, segment))
+            write_text(session, ")", 1);
     }
     return true;
 }
@@ -226,7 +235,9 @@ static size_t piece(uint64_t left)
 static void fail_source(struct imap_session *session, ssize_t result)
 {
     struct imap_error why;
-    if (result < 0 && result >= -4095)
+    if (result == -ESTALE)
+        imap_error_sys(&why, ESTALE, "what is to be sent has changed since it was measured");
+    else if (result < 0 && result >= -4095)
         imap_error_sys(&why, (int)-result, "cannot read what is to be sent");
     else
         imap_error_sys(&why, EIO, "what is to be sent has not the size announced");

@@ -46,8 +46,13 @@ static void submit(struct client *client, const char *verb, const char *argument
     static const struct imap_command_events events = {
         .body_begin = on_body_begin, .body_data = on_body_data, .done = on_done};
     struct imap_command *command = imap_command_new(verb);
-    if (arguments)
-        imap_command_raw(command, arguments);
+    size_t set_len = arguments && strcmp(verb, "UID FETCH") == 0 ? strcspn(arguments, " ") : 0;
+    char set[32];
+    snprintf(set, sizeof set, "%.*s", (int)set_len, arguments ? arguments : "");
+    if (set_len > 0)
+        imap_command_set(command, set);
+    if (arguments && arguments[set_len])
+        imap_command_raw(command, arguments + set_len + (set_len > 0));
     imap_command_on(command, &events, client);
     (void)imap_session_submit(client->session, command, NULL);
 }
@@ -150,6 +155,86 @@ START_TEST(a_callback_may_end_the_session)
     expect_sent(&client, "");
     imap_session_free(&client.session);
     ck_assert_int_eq(client.done, 3);
+}
+END_TEST
+
+START_TEST(what_was_not_written_can_be_withdrawn)
+{
+    struct client client;
+    struct imap_command *held = imap_command_new("NOOP"), *login = imap_command_new("LOGIN");
+    start(&client);
+    imap_command_raw(login, "joe secret");
+    ck_assert_int_eq(imap_session_submit(client.session, login, NULL), IMAP_OK);
+    ck_assert_int_eq(imap_session_submit(client.session, held, NULL), IMAP_OK);
+    submit(&client, "CAPABILITY", NULL);
+    ck_assert(imap_session_withdraw(client.session, held));
+    ck_assert_uint_eq(imap_session_pending(client.session), 2);
+    ck_assert_int_eq(feed(&client, "* OK hi\r\n"), IMAP_OK);
+    ck_assert(imap_session_withdraw(client.session, login));
+    /* LOGIN held it back no longer */
+    expect_sent(&client, "a1 CAPABILITY\r\n");
+    ck_assert_int_eq(feed(&client, "a1 OK\r\n"), IMAP_OK);
+    ck_assert_int_eq(client.done, 1);
+    imap_session_free(&client.session);
+}
+END_TEST
+
+START_TEST(what_was_written_cannot_be_withdrawn)
+{
+    struct client client;
+    struct imap_command *command = imap_command_new("NOOP");
+    size_t len;
+    start(&client);
+    ck_assert_int_eq(feed(&client, "* PREAUTH hi\r\n"), IMAP_OK);
+    ck_assert_int_eq(imap_session_submit(client.session, command, NULL), IMAP_OK);
+    ck_assert_ptr_nonnull(imap_session_pull(client.session, &len));
+    ck_assert(!imap_session_withdraw(client.session, command));
+    expect_sent(&client, "a1 NOOP\r\n");
+    ck_assert(!imap_session_withdraw(client.session, command));
+    ck_assert_int_eq(feed(&client, "a1 OK\r\n"), IMAP_OK);
+    imap_session_free(&client.session);
+}
+END_TEST
+
+static void on_unasked(void *arg, const struct imap_response *response)
+{
+    struct client *client = arg;
+    (void)response;
+    client->bodies++;
+}
+
+START_TEST(what_nobody_asked_for_is_told_apart)
+{
+    static const struct imap_session_events events = {.unasked = on_unasked};
+    struct client client = {.last = IMAP_SYS};
+    client.session = imap_session_new(&events, &client, NULL);
+    select_mailbox(&client, 2); /* the greeting is nobody's, EXISTS is SELECT's */
+    ck_assert_int_eq(client.bodies, 1);
+    submit(&client, "UID FETCH", "7 (FLAGS)");
+    expect_sent(&client, "a2 UID FETCH 7 (FLAGS)\r\n");
+    ck_assert_int_eq(feed(&client, "* 1 FETCH (UID 7 FLAGS ())\r\n"), IMAP_OK);
+    ck_assert_int_eq(client.bodies, 1);
+    ck_assert_int_eq(feed(&client, "* 3 EXISTS\r\na2 OK\r\n* 1 FETCH (FLAGS ())\r\n"), IMAP_OK);
+    ck_assert_int_eq(client.bodies, 3);
+    imap_session_free(&client.session);
+}
+END_TEST
+
+/* Whose answer a FETCH is, only the sets can tell. */
+START_TEST(commands_with_sets_in_raw_text_go_one_by_one)
+{
+    struct client client;
+    start(&client);
+    select_mailbox(&client, 5);
+    for (int i = 3; i <= 4; i++) {
+        struct imap_command *command = imap_command_new("UID FETCH");
+        imap_command_raw(command, i == 3 ? "3 (FLAGS)" : "4 (FLAGS)");
+        ck_assert_int_eq(imap_session_submit(client.session, command, NULL), IMAP_OK);
+    }
+    expect_sent(&client, "a2 UID FETCH 3 (FLAGS)\r\n");
+    ck_assert_int_eq(feed(&client, "* 3 FETCH (UID 3 FLAGS ())\r\na2 OK\r\n"), IMAP_OK);
+    expect_sent(&client, "a3 UID FETCH 4 (FLAGS)\r\n");
+    imap_session_free(&client.session);
 }
 END_TEST
 
@@ -414,8 +499,9 @@ START_TEST(a_source_tells_its_errno)
 }
 END_TEST
 
-UNIT_MAIN("session", a_large_source_needs_little_memory, a_source_tells_its_errno, done_may_submit,
-          done_may_submit_while_the_session_dies, a_callback_may_end_the_session, lost_tells_why,
-          the_words_of_bye_are_the_error, written_a_byte_at_a_time, secrets_are_wiped_once_sent,
-          an_answer_counts_once_the_command_is_sent, bodies_are_not_copied, a_long_queue_is_linear,
-          refused_commands_are_done_at_once)
+UNIT_MAIN("session", what_was_not_written_can_be_withdrawn, what_was_written_cannot_be_withdrawn,
+          what_nobody_asked_for_is_told_apart, a_large_source_needs_little_memory, a_source_tells_its_errno,
+          done_may_submit, done_may_submit_while_the_session_dies, a_callback_may_end_the_session,
+          commands_with_sets_in_raw_text_go_one_by_one, lost_tells_why, the_words_of_bye_are_the_error,
+          written_a_byte_at_a_time, secrets_are_wiped_once_sent, an_answer_counts_once_the_command_is_sent,
+          bodies_are_not_copied, a_long_queue_is_linear, refused_commands_are_done_at_once)
