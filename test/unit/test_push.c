@@ -106,7 +106,8 @@ int fuse_lowlevel_notify_store(struct fuse_session *se, fuse_ino_t ino, off_t of
     ck_assert_uint_eq(bufv->count, 1);
     ck_assert_uint_eq(bufv->buf[0].size, uid);
     for (uint32_t i = 0; i < uid; i++)
-        ck_assert_uint_eq(bytes[i], uid & 0xff);
+        if (bytes[i] != (uid & 0xff))
+            ck_abort_msg("message %u: wrong byte at %u", uid, i);
     pthread_mutex_lock(&lock);
     stored[uid]++;
     stored_count++;
