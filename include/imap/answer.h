@@ -18,6 +18,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct imap_answer;
 
@@ -82,6 +83,7 @@ const struct imap_mailbox_status *imap_answer_mailbox_status(const struct imap_a
 const struct imap_metadata_entry *imap_answer_metadata(const struct imap_answer *answer, const char *mailbox,
                                                        const char *entry, const char *attribute);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -29,6 +29,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct imap_client;
 struct imap_credentials; /* auth.h */
@@ -123,6 +124,7 @@ void imap_client_log(struct imap_client *client,
                      void (*line)(void *arg, enum imap_trace_direction direction, const char *text),
                      void *arg);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
