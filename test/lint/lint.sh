@@ -13,7 +13,7 @@ need() {
 }
 
 sources() {
-    find imap include fs test \( "$@" \) -type f -print0 | sort -z
+    find imap include fs test contrib \( "$@" \) -type f -print0 | sort -z
 }
 
 format() {
