@@ -261,6 +261,16 @@ enum imap_status imap_session_submit(struct imap_session *session, struct imap_c
     return IMAP_OK;
 }
 
+bool imap_session_withdraw(struct imap_session *session, struct imap_command *command)
+{
+    if (command->number != 0)
+        return false;
+    list_remove(&session->queue, command);
+    forget_command(session, command);
+    imap_command_destroy(command);
+    return true;
+}
+
 /* Whether `verb` may be sent while `before` is still being answered. */
 static bool may_follow(const struct imap_verb *before, const struct imap_verb *verb)
 {

@@ -95,11 +95,13 @@ static enum imap_status take_in(struct imap_session *session, struct imap_respon
     case IMAP_RESP_EXISTS:
         return take_exists(session, response->number, err);
     case IMAP_RESP_EXPUNGE:
+        session->renumbered++;
         if (response->number > 0 && response->number <= session->selected.exists)
             session->selected.exists--;
         break;
     case IMAP_RESP_VANISHED:
         if (!response->vanished.earlier) {
+            session->renumbered++;
             imap_msgmap_vanish(&session->map, response->vanished.uids);
             session->selected.exists = session->map.count;
         }
@@ -252,6 +254,7 @@ static void spoil(struct imap_session *session, enum imap_response_type malforme
 enum imap_status imap_session_take_untagged(struct imap_session *session, struct imap_response *response,
                                             struct imap_error *err)
 {
+    response->renumbered = session->renumbered;
     enum imap_status status = take_in(session, response, err);
     if (status != IMAP_OK)
         return status;
@@ -264,6 +267,8 @@ enum imap_status imap_session_take_untagged(struct imap_session *session, struct
     struct imap_command *command = find_command(session, response);
     if (command && command->events.response)
         command->events.response(command->arg, response);
+    else if (!command && session->events.unasked)
+        session->events.unasked(session->arg, response);
     /* only now: the callbacks may have asked whose number it was */
     if (response->type == IMAP_RESP_EXPUNGE && session->map.count > session->selected.exists)
         imap_msgmap_expunge(&session->map, response->number);

@@ -45,6 +45,7 @@ struct imap_session {
     struct imap_selected selected;
     char *selected_name;
     struct imap_msgmap map;
+    uint32_t renumbered; /* see struct imap_response */
 
     struct imap_command_list queue, flight;
     uint32_t last_number;         /* of tags */

@@ -45,6 +45,8 @@ struct imap_session_events {
     void (*untagged)(void *arg, const struct imap_response *response);
     /* One line for the trace, without CRLF, secrets already masked; bodies as {n} only. May be NULL. */
     void (*trace)(void *arg, enum imap_trace_direction direction, const char *line, size_t len);
+    /* After `untagged`, an untagged response that answers no command. May be NULL. */
+    void (*unasked)(void *arg, const struct imap_response *response);
 };
 
 /* limits NULL: the defaults. */
@@ -70,6 +72,9 @@ void imap_session_lost(struct imap_session *session, const struct imap_error *wh
  * `done` has been called. */
 enum imap_status imap_session_submit(struct imap_session *session, struct imap_command *command,
                                      struct imap_error *err);
+/* Takes back a command that was submitted and not done, if nothing of it was written yet: frees it without
+ * calling `done`. Not to be called from a callback. */
+bool imap_session_withdraw(struct imap_session *session, struct imap_command *command);
 /* Answers a "+" of AUTHENTICATE with one line (base64, empty allowed, "*" aborts), traced as ***. */
 void imap_session_continue(struct imap_session *session, const char *line, size_t len);
 /* Ends a running IDLE by DONE; nothing when none runs. IDLE is also ended by itself before the next
