@@ -10,7 +10,7 @@ add_library(imap_shared SHARED $<TARGET_OBJECTS:imapcore> $<TARGET_OBJECTS:imapn
 set_target_properties(imap_static imap_shared PROPERTIES OUTPUT_NAME imap LINKER_LANGUAGE C)
 set_target_properties(imap_static PROPERTIES EXPORT_NAME static)
 set_target_properties(imap_shared PROPERTIES EXPORT_NAME imap SOVERSION 0 VERSION ${PROJECT_VERSION})
-set(imap_needs OpenSSL::SSL OpenSSL::Crypto PkgConfig::GSASL ZLIB::ZLIB Threads::Threads)
+set(imap_needs OpenSSL::SSL OpenSSL::Crypto PkgConfig::GSASL PkgConfig::ZLIB Threads::Threads)
 target_link_libraries(imap_static PRIVATE ${imap_needs})
 target_link_libraries(imap_shared PRIVATE ${imap_needs} imapfs_flags)
 target_link_options(imap_shared PRIVATE -Wl,-Bsymbolic-functions)
