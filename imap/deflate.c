@@ -162,8 +162,12 @@ static void deflate_close(struct imap_transport *transport)
     free(me);
 }
 
-static const struct imap_transport_ops deflate_ops = {deflate_read, deflate_write, deflate_buffered,
-                                                      deflate_close};
+static const struct imap_transport_ops deflate_ops = {
+    .read = deflate_read,
+    .write = deflate_write,
+    .buffered = deflate_buffered,
+    .close = deflate_close,
+};
 
 enum imap_status imap_deflate_open(struct imap_transport *lower, const void *initial, size_t initial_len,
                                    struct imap_transport **transport_out, struct imap_error *err)

@@ -94,7 +94,8 @@ static void line_close(struct imap_transport *transport)
 static struct imap_transport *open_over(struct pipe *from, struct pipe *to, bool steady, const void *initial,
                                         size_t initial_len, struct line **line_out)
 {
-    static const struct imap_transport_ops ops = {line_read, line_write, line_buffered, line_close};
+    static const struct imap_transport_ops ops = {
+        .read = line_read, .write = line_write, .buffered = line_buffered, .close = line_close};
     struct line *line = calloc(1, sizeof *line);
     struct imap_transport *transport;
     ck_assert_ptr_nonnull(line);
