@@ -77,6 +77,17 @@ static void on_response(void *arg, const struct imap_response *response)
         fail("cannot keep the answer");
 }
 
+static bool on_body_begin(void *arg, const struct imap_fetch *so_far, const struct imap_section *section)
+{
+    (void)so_far;
+    return imap_answer_body_begin(((struct fetch *)arg)->answer, section->size);
+}
+
+static void on_body_data(void *arg, const void *data, size_t len)
+{
+    imap_answer_body_data(((struct fetch *)arg)->answer, data, len);
+}
+
 static void on_done(void *arg, const struct imap_result *result)
 {
     struct fetch *fetch = arg;
@@ -101,10 +112,14 @@ static void flush(struct fetch *fetch)
 
 static void run(struct fetch *fetch, struct imap_command *command)
 {
-    static const struct imap_command_events events = {.response = on_response, .done = on_done};
+    struct imap_command_events events = {.response = on_response, .done = on_done};
     static unsigned char buffer[READ_BYTES];
     struct imap_error err;
 
+    if (fetch->answer) {
+        events.body_begin = on_body_begin;
+        events.body_data = on_body_data;
+    }
     imap_command_on(command, &events, fetch);
     imap_session_submit(fetch->session, command, NULL);
     fetch->ended = false;
