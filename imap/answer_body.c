@@ -7,11 +7,23 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "mem.h"
 
 #define SMALL ((size_t)32 << 10) /* up to this they lie in the arena */
 #define AHEAD ((size_t)1 << 20)  /* more is not allocated before it comes */
+
+/* An answer that is large already gets memory in slabs of large pages: else half of the time of reading into it
+ * goes into page faults. A slab is a quarter of what is held, so that little is taken in vain. */
+#define SLABS_FROM ((size_t)8 << 20)
+#define SLAB_UNIT ((size_t)2 << 20) /* a large page */
+#define SLAB_MAX ((size_t)32 << 20)
+
+struct imap_answer_slab {
+    struct imap_answer_slab *older;
+    size_t used, size;
+};
 
 static struct imap_answer_body *new_body(struct imap_answer *answer, uint64_t size)
 {
@@ -23,6 +35,33 @@ static struct imap_answer_body *new_body(struct imap_answer *answer, uint64_t si
     return body;
 }
 
+static struct imap_answer_slab *new_slab(struct imap_answer *answer, size_t held)
+{
+    size_t size = held / 4 / SLAB_UNIT * SLAB_UNIT;
+    if (size > SLAB_MAX)
+        size = SLAB_MAX;
+    struct imap_answer_slab *slab = aligned_alloc(SLAB_UNIT, size);
+    if (!slab)
+        return NULL;
+    madvise(slab, size, MADV_HUGEPAGE); /* advice: it is right without */
+    *slab = (struct imap_answer_slab){.older = answer->slab, .used = sizeof *slab, .size = size};
+    answer->slab = slab;
+    return slab;
+}
+
+/* NULL: not from there. */
+static char *take_from_slab(struct imap_answer *answer, size_t room, size_t held)
+{
+    struct imap_answer_slab *slab = answer->slab;
+    if (held < SLABS_FROM || room > SLAB_UNIT - sizeof *slab)
+        return NULL;
+    if ((!slab || room > slab->size - slab->used) && !(slab = new_slab(answer, held)))
+        return NULL;
+    char *mem = (char *)slab + slab->used;
+    slab->used += room;
+    return mem;
+}
+
 bool imap_answer_body_begin(struct imap_answer *answer, uint64_t size)
 {
     size_t used = imap_answer_bytes(answer);
@@ -32,14 +71,17 @@ bool imap_answer_body_begin(struct imap_answer *answer, uint64_t size)
         answer->over = true;
         return false;
     }
-    if (size <= SMALL) {
-        body->room = (size_t)size + 1;
+    body->room = (size_t)size + 1;
+    body->data = take_from_slab(answer, body->room, used);
+    if (body->data) {
+        answer->body_bytes += body->room;
+    } else if (size <= SMALL) {
         body->data = imap_arena_alloc(&answer->arena, body->room);
     } else {
-        body->room = size < AHEAD ? (size_t)size + 1 : AHEAD;
+        answer->body_bytes += body->room;
+        body->room = size < AHEAD ? body->room : AHEAD;
         body->data = imap_xmalloc(body->room);
         body->own = true;
-        answer->body_bytes += (size_t)size + 1;
     }
     body->data[0] = '\0';
     return true;
@@ -156,4 +198,9 @@ void imap_answer_free_bodies(struct imap_answer *answer)
     imap_answer_forget_bodies(answer);
     for (struct imap_answer_body *body = answer->bodies; body; body = body->next)
         free(body->data);
+    while (answer->slab) {
+        struct imap_answer_slab *older = answer->slab->older;
+        free(answer->slab);
+        answer->slab = older;
+    }
 }

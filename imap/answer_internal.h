@@ -53,6 +53,7 @@ struct imap_answer {
     struct imap_answer_body *bodies;                /* large ones, to be freed */
     struct imap_answer_body *coming, **coming_last; /* of the response that is to be added next */
     size_t coming_count, body_bytes;
+    struct imap_answer_slab *slab; /* the newest */
     enum imap_status status;
     struct imap_error error;
     const struct imap_text *text;
