@@ -64,7 +64,7 @@ enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err)
     const void *data;
     size_t len;
     bool was_blocked = line->unsent;
-    bool moved = false;
+    size_t written = 0;
 
     line->unsent = false;
     while ((data = imap_session_pull(line->session, &len)) != NULL && len > 0) {
@@ -75,15 +75,19 @@ enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err)
             line->unsent = true;
             break;
         }
-        moved = true;
+        written += (size_t)n;
         imap_session_sent(line->session, (size_t)n);
+        if (written >= BUFFER_SIZE) { /* a long upload is not to keep us from hearing anything else */
+            line->unsent = true;
+            break;
+        }
     }
     if (imap_session_state(line->session) == IMAP_STATE_DEAD) { /* the data of a command could not be had */
         *err = *imap_session_fate(line->session);
         return err->status;
     }
     /* Sending one more command to a dead server is no sign of life; draining a full buffer is. */
-    update_due(line, moved && was_blocked);
+    update_due(line, written > 0 && was_blocked);
     return IMAP_OK;
 }
 
