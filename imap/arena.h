@@ -9,8 +9,11 @@
 #ifndef IMAP_ARENA_H
 #define IMAP_ARENA_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#define IMAP_ARENA_ALIGN alignof(max_align_t)
 
 struct imap_arena_block;
 
@@ -26,8 +29,19 @@ void imap_arena_init(struct imap_arena *arena, size_t cap);
 void imap_arena_fini(struct imap_arena *arena);
 /* Everything allocated is void; the first block is kept, so that most responses need no malloc. */
 void imap_arena_reset(struct imap_arena *arena);
+void *imap_arena_alloc_slowly(struct imap_arena *arena, size_t size); /* whether or not there is room */
 /* Aligned for any type; not zeroed. */
-void *imap_arena_alloc(struct imap_arena *arena, size_t size);
+static inline void *imap_arena_alloc(struct imap_arena *arena, size_t size)
+{
+    size_t aligned = (size + IMAP_ARENA_ALIGN - 1) & ~(IMAP_ARENA_ALIGN - 1);
+    void *mem = arena->at;
+
+    /* of 0, and of what overflows, aligned is 0 */
+    if (aligned == 0 || aligned > (size_t)(arena->end - arena->at))
+        return imap_arena_alloc_slowly(arena, size);
+    arena->at += aligned;
+    return mem;
+}
 void *imap_arena_zalloc(struct imap_arena *arena, size_t size);
 /* count * size, for as many as values allow. */
 void *imap_arena_array(struct imap_arena *arena, size_t count, size_t size);
@@ -35,6 +49,9 @@ void *imap_arena_array(struct imap_arena *arena, size_t count, size_t size);
 char *imap_arena_strndup(struct imap_arena *arena, const char *str, size_t len);
 /* Bytes handed out, with what alignment costs. */
 size_t imap_arena_used(const struct imap_arena *arena);
-bool imap_arena_full(const struct imap_arena *arena);
+static inline bool imap_arena_full(const struct imap_arena *arena)
+{
+    return arena->total > arena->cap;
+}
 
 #endif

@@ -77,21 +77,30 @@ static bool take_day(struct cursor *cursor, unsigned *day_out)
     return take_digits(cursor, single ? 1 : 2, day_out);
 }
 
+/* Three letters of any case as a number; ASCII's cases differ in bit 5 alone. */
+static unsigned month_key(const char *letters)
+{
+    return ((unsigned char)letters[0] | 0x20u) << 16 | ((unsigned char)letters[1] | 0x20u) << 8 |
+           ((unsigned char)letters[2] | 0x20u);
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 static bool take_month(struct cursor *cursor, unsigned *month_out)
 {
-    if (cursor->end - cursor->at < 3)
+    const char *at = cursor->at;
+    if (cursor->end - at < 3 || !is_letter(at[0]) || !is_letter(at[1]) || !is_letter(at[2]))
         return false;
-    for (unsigned month = 0; month < 12; month++) {
-        bool same = true;
-        for (int i = 0; i < 3; i++) /* ASCII letters differ from their other case in bit 5 alone */
-            same = same && (cursor->at[i] == month_names[month][i] ||
-                            (cursor->at[i] ^ 0x20) == month_names[month][i]);
-        if (same) {
+    unsigned key = month_key(at);
+    for (unsigned month = 0; month < 12; month++)
+        if (key == month_key(month_names[month])) {
             cursor->at += 3;
             *month_out = month + 1;
             return true;
         }
-    }
     return false;
 }
 

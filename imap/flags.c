@@ -4,13 +4,19 @@
 #include <string.h>
 #include <strings.h>
 
+#define FLAG(name, bit)                                                                                      \
+    {                                                                                                        \
+        name, sizeof(name) - 1, bit                                                                          \
+    }
 static const struct {
     const char *name;
+    size_t len;
     unsigned bit;
 } system_flags[] = {
-    {"\\Seen", IMAP_FLAG_SEEN},       {"\\Answered", IMAP_FLAG_ANSWERED}, {"\\Flagged", IMAP_FLAG_FLAGGED},
-    {"\\Deleted", IMAP_FLAG_DELETED}, {"\\Draft", IMAP_FLAG_DRAFT},       {"\\Recent", IMAP_FLAG_RECENT},
-    {"\\*", IMAP_FLAG_NEW_KEYWORDS},
+    FLAG("\\Seen", IMAP_FLAG_SEEN),       FLAG("\\Answered", IMAP_FLAG_ANSWERED),
+    FLAG("\\Flagged", IMAP_FLAG_FLAGGED), FLAG("\\Deleted", IMAP_FLAG_DELETED),
+    FLAG("\\Draft", IMAP_FLAG_DRAFT),     FLAG("\\Recent", IMAP_FLAG_RECENT),
+    FLAG("\\*", IMAP_FLAG_NEW_KEYWORDS),
 };
 #define SYSTEM_COUNT (sizeof(system_flags) / sizeof(*system_flags))
 
@@ -19,7 +25,8 @@ static unsigned system_bit(const struct imap_value *flag)
     if (flag->len == 0 || flag->str[0] != '\\')
         return 0;
     for (size_t i = 0; i < SYSTEM_COUNT; i++)
-        if (strcasecmp(flag->str, system_flags[i].name) == 0)
+        if (flag->len == system_flags[i].len && (memcmp(flag->str, system_flags[i].name, flag->len) == 0 ||
+                                                 strcasecmp(flag->str, system_flags[i].name) == 0))
             return system_flags[i].bit;
     return 0;
 }
