@@ -9,6 +9,7 @@
 
 #define FIRST_BLOCK 16384
 #define LARGEST_BLOCK (1024 * 1024)
+#define LARGE 65536 /* gets a block of its own, so that the room left in the newest is not lost */
 
 struct imap_arena_block {
     struct imap_arena_block *older;
