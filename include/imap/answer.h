@@ -4,7 +4,8 @@
  *
  * Each untagged response that answers the command is kept as it was received (raw) and as parsed
  * (typed); what the parser does not know is there as values. imap_answer_next walks them by type. The
- * functions below put together what servers scatter over several responses.
+ * functions below put together what servers scatter over several responses. Bodies come straight from the line
+ * into their section (and value): raw is without them, and no cap holds for them but the answer's own.
  *
  * Ownership: an answer is counted. A blocking verb leaves it in its call (client.h); a callback gets it
  * borrowed and takes imap_answer_ref to keep it. All that is reached from it lives as long as it does.

@@ -41,10 +41,32 @@ expect() {
     done < <(maildir_files "$box/$1")
 }
 
-# prints EXAMPLE MAILBOX
+# prints EXAMPLE MAILBOX [IN-URL]
 prints() {
-    timeout 60 "$examples/$1" "$url/$2" >"$work/got" || return 1
+    timeout 60 "$examples/$1" "$url/${3-$2}" >"$work/got" || return 1
     expect "$2" | cmp - "$work/got"
+}
+
+# Peak memory, in KiB, of imap-cat on that message.
+peak() {
+    python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' timeout 60 "$examples/imap-cat" "$url/$1" "$2"
+}
+
+# uid_of_size MAILBOX BYTES
+uid_of_size() {
+    local uid path
+    while IFS=$'\t' read -r uid path; do
+        [ "$(stat -c %s "$path")" != "$2" ] || echo "$uid"
+    done < <(maildir_files "$box/$1")
+}
+
+needs_no_more_memory() {
+    local small large
+    small=$(peak Sizes "$(uid_of_size Sizes 1000)")
+    large=$(peak Sizes "$(uid_of_size Sizes 40000001)")
+    [ "$large" -le $((small + 4000)) ] || { echo "$large KiB instead of $small" && false; }
 }
 
 # refuses STATUS PATTERN COMMAND...: ends with that status and a message.
@@ -66,6 +88,10 @@ fi
 . "$work/s/env"
 "$mailgen" bulk "$box/Bulk" 200 7
 "$mailgen" one "$box/Ärger" 3000001 5
+"$mailgen" one "$box/INBOX" 2000 6
+"$mailgen" one "$box/Sizes" 1000 7
+"$mailgen" one "$box/Sizes" 40000001 8
+mkdir -p "$box"/Empty/{cur,new,tmp}
 chown -R --reference="$work/s/mail" "$box"
 export SSL_CERT_FILE=$IMAP_CAFILE IMAP_PASSWORD
 url=imaps://user@localhost:$IMAPS_PORT
@@ -74,12 +100,14 @@ url=imaps://user@localhost:$IMAPS_PORT
 ok "imaplib-print, 200 messages" prints imaplib-print Bulk
 ok "imaplib2-parallel, 200 messages" prints imaplib2-parallel Bulk
 ok "imaplib-print, UTF-8 name, 3 MB" prints imaplib-print Ärger
-ok "imaplib-print, an empty INBOX" prints imaplib-print INBOX
-ok "imaplib2-parallel, an empty INBOX" prints imaplib2-parallel ""
+ok "imaplib-print, an empty mailbox" prints imaplib-print Empty
+ok "imaplib2-parallel, an empty mailbox" prints imaplib2-parallel Empty
+ok "imaplib2-parallel, the INBOX by default" prints imaplib2-parallel INBOX ""
 
 IFS=$'\t' read -r uid path < <(maildir_files "$box/Ärger")
 ok "imap-cat, UTF-8 name, 3 MB" cmp "$path" <(timeout 60 "$examples/imap-cat" "$url/Ärger" "$uid")
 ok "imap-cat, STARTTLS" cmp "$path" <(timeout 60 "$examples/imap-cat" "imap://user@localhost:$IMAP_PORT/Ärger" "$uid")
+ok "imap-cat, 40 MB take no more memory than 1 KB" needs_no_more_memory
 ok "imap-cat, no such message" refuses 1 "no message" "$examples/imap-cat" "$url/Ärger" 4711
 ok "imap-cat, a full disk" refuses 1 "No space left" "$BASH" -c '"$@" >/dev/full' cat "$examples/imap-cat" "$url/Ärger" "$uid"
 ok "no such mailbox" refuses 1 "imaplib-print: " "$examples/imaplib-print" "$url/Nowhere"
