@@ -98,7 +98,8 @@ static bool refuse_create(struct fake_client *peer, const char *tag, const char 
                           void *arg)
 {
     char line[128];
-    (void)stop, (void)arg;
+    (void)arg;
+    *stop = false;
     if (!starts(command, "CREATE"))
         return false;
     snprintf(line, sizeof(line), "%s NO [ALREADYEXISTS] it is there\r\n", tag);
@@ -173,7 +174,8 @@ END_TEST
 static bool send_many(struct fake_client *peer, const char *tag, const char *command, bool *stop, void *arg)
 {
     char line[128];
-    (void)stop, (void)arg;
+    (void)arg;
+    *stop = false;
     if (!starts(command, "LIST"))
         return false;
     for (int i = 0; i < 200; i++) {
@@ -291,7 +293,8 @@ static bool select_alone(struct fake_client *peer, const char *tag, const char *
                          void *arg)
 {
     struct pollfd more = {.fd = peer->fd, .events = POLLIN};
-    (void)stop, (void)arg;
+    (void)arg;
+    *stop = false;
     if (!starts(command, "SELECT"))
         return false;
     fake_send(peer, "* 7 EXISTS\r\n* OK [UIDVALIDITY 9] x\r\n* OK [UIDNEXT 70] x\r\n");
@@ -595,7 +598,8 @@ static void stream_done(void *arg, const struct imap_answer *answer)
 
 static bool send_body(struct fake_client *peer, const char *tag, const char *command, bool *stop, void *arg)
 {
-    (void)stop, (void)arg;
+    (void)arg;
+    *stop = false;
     if (!starts(command, "UID FETCH"))
         return false;
     fake_send(peer, "* 1 FETCH (UID 1 BODY[] {10}\r\n");

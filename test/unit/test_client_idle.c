@@ -120,7 +120,8 @@ END_TEST
 static bool tell_in_noop(struct fake_client *peer, const char *tag, const char *command, bool *stop,
                          void *arg)
 {
-    (void)tag, (void)stop, (void)arg;
+    (void)tag, (void)arg;
+    *stop = false;
     if (starts(command, "NOOP"))
         fake_send(peer, "* 5 EXISTS\r\n");
     return false;
@@ -179,7 +180,8 @@ END_TEST
 static bool refuse_idle(struct fake_client *peer, const char *tag, const char *command, bool *stop, void *arg)
 {
     char line[64];
-    (void)stop, (void)arg;
+    (void)arg;
+    *stop = false;
     if (!starts(command, "IDLE"))
         return false;
     snprintf(line, sizeof(line), "%s BAD what?\r\n", tag);
@@ -189,7 +191,8 @@ static bool refuse_idle(struct fake_client *peer, const char *tag, const char *c
 static bool end_idle_at_once(struct fake_client *peer, const char *tag, const char *command, bool *stop,
                              void *arg)
 {
-    (void)stop, (void)arg;
+    (void)arg;
+    *stop = false;
     return starts(command, "IDLE") && fake_ok(peer, tag, "idled enough");
 }
 
@@ -386,7 +389,8 @@ END_TEST
 static bool flood(struct fake_client *peer, const char *tag, const char *command, bool *stop, void *arg)
 {
     char line[64];
-    (void)tag, (void)stop, (void)arg;
+    (void)tag, (void)arg;
+    *stop = false;
     for (unsigned i = 0; starts(command, "NOOP") && i < 30000; i++) {
         snprintf(line, sizeof(line), "* %u EXISTS\r\n", i);
         fake_send(peer, line);
@@ -407,6 +411,7 @@ START_TEST(unsolicited_is_capped)
     ck_assert_uint_gt(imap_answer_count(answer), 1000);
     while ((next = imap_answer_any(answer, response)) != NULL)
         response = next;
+    ck_assert_ptr_nonnull(response);
     ck_assert_uint_eq(response->number, 29999); /* it is the oldest that are forgotten */
     imap_answer_unref(&answer);
     world_free(world);

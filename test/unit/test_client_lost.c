@@ -84,7 +84,8 @@ END_TEST
 static bool talk_nonsense(struct fake_client *peer, const char *tag, const char *command, bool *stop,
                           void *arg)
 {
-    (void)tag, (void)stop, (void)arg;
+    (void)tag, (void)arg;
+    *stop = false;
     return starts(command, "NOOP") && fake_send(peer, "a99 OK to what nobody asked\r\n");
 }
 
@@ -259,7 +260,8 @@ static bool drop_at_logout(struct fake_client *peer, const char *tag, const char
     return *stop;
 }
 
-static bool bye_then_drop(struct fake_client *peer, const char *tag, const char *command, bool *stop, void *arg)
+static bool bye_then_drop(struct fake_client *peer, const char *tag, const char *command, bool *stop,
+                          void *arg)
 {
     (void)tag, (void)arg;
     *stop = starts(command, "LOGOUT");
@@ -268,7 +270,8 @@ static bool bye_then_drop(struct fake_client *peer, const char *tag, const char 
 
 static bool ok_and_stay(struct fake_client *peer, const char *tag, const char *command, bool *stop, void *arg)
 {
-    (void)stop, (void)arg;
+    (void)arg;
+    *stop = false;
     if (!starts(command, "LOGOUT"))
         return false;
     fake_ok(peer, tag, "but I stay");
@@ -400,7 +403,8 @@ START_TEST(cancelling_procedures)
 }
 END_TEST
 
-static bool step_plain(void *arg, const void *challenge, size_t len, const void **response_out, size_t *len_out)
+static bool step_plain(void *arg, const void *challenge, size_t len, const void **response_out,
+                       size_t *len_out)
 {
     unsigned *steps = arg;
     (void)challenge, (void)len;
@@ -504,13 +508,13 @@ static void add_line(void *arg, enum imap_trace_direction direction, const char 
 static bool send_long(struct fake_client *peer, const char *tag, const char *command, bool *stop, void *arg)
 {
     char line[6000];
-    (void)tag, (void)stop, (void)arg;
+    (void)tag, (void)arg;
+    *stop = false;
     if (!starts(command, "NOOP"))
         return false;
     memset(line, 'x', sizeof(line));
-    memcpy(line, "* OK ", 5);
-    fake_send_bytes(peer, line, sizeof(line));
-    return fake_send(peer, "\r\n") && fake_ok(peer, tag, "done");
+    return fake_send(peer, "* OK ") && fake_send_bytes(peer, line, sizeof(line)) && fake_send(peer, "\r\n") &&
+           fake_ok(peer, tag, "done");
 }
 
 START_TEST(the_log)
@@ -546,7 +550,8 @@ END_TEST
 
 static bool enable_utf8(struct fake_client *peer, const char *tag, const char *command, bool *stop, void *arg)
 {
-    (void)stop, (void)arg;
+    (void)arg;
+    *stop = false;
     return starts(command, "ENABLE") && fake_send(peer, "* ENABLED UTF8=ACCEPT\r\n") &&
            fake_ok(peer, tag, "enabled");
 }
