@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "imap/types.h"
 
@@ -137,6 +138,20 @@ bool imap_date_parse(const char *text, size_t len, struct imap_date *date_out)
     return true;
 }
 
+bool imap_internaldate_parse(const char *response, size_t len, struct imap_date *date_out)
+{
+    static const char name[] = "INTERNALDATE \"";
+    const size_t name_len = sizeof name - 1;
+    for (size_t at = 0; len >= name_len && at <= len - name_len; at++) {
+        const char *date = response + at + name_len, *quote;
+        if (strncasecmp(response + at, name, name_len) != 0)
+            continue;
+        quote = memchr(date, '"', (size_t)(response + len - date));
+        return quote && imap_date_parse(date, (size_t)(quote - date), date_out);
+    }
+    return false;
+}
+
 /* 1-Jan-0000 to 31-Dec-9999 */
 static int64_t clamp_to_four_digits(int64_t seconds)
 {
@@ -164,4 +179,15 @@ void imap_date_format(const struct imap_date *date, char text[IMAP_DATE_TEXT_MAX
     snprintf(text, IMAP_DATE_TEXT_MAX, "%2u-%s-%04u %02u:%02u:%02u %c%02u%02u", day % 100,
              month_names[(month - 1) % 12], (unsigned)year % 10000, left / 3600 % 24, left / 60 % 60,
              left % 60, zone < 0 ? '-' : '+', east / 60 % 24, east % 60);
+}
+
+void imap_int_to_ap(int64_t number, char text[IMAP_AP_TEXT_MAX])
+{
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    int digits = 0;
+    while (digits < 16 && rest >> (4 * digits) != 0)
+        digits++;
+    for (int i = digits; i-- > 0; rest >>= 4)
+        text[i] = (char)('A' + (rest & 15));
+    text[digits] = '\0';
 }

@@ -68,8 +68,8 @@ enum imap_status imap_client_compress(struct imap_client *client, struct imap_ca
 enum imap_status imap_client_logout(struct imap_client *client, struct imap_call *call);
 
 /* CAPABILITY, ENABLE (RFC 5161), ID (RFC 2971), NOOP, CHECK, NAMESPACE (RFC 2342). ENABLE asks only for what
- * is advertised: IMAP_USAGE else. params of ID: name, value, name, value ... NULL; a value NULL is NIL;
- * params NULL sends NIL. */
+ * is advertised: IMAP_USAGE else. params of ID: count strings, name, value, name, value ...; a value NULL is
+ * NIL; params NULL sends NIL. */
 enum imap_status imap_client_capability(struct imap_client *client, struct imap_call *call);
 enum imap_status imap_client_enable(struct imap_client *client, const char *capabilities,
                                     struct imap_call *call);
