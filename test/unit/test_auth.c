@@ -199,12 +199,15 @@ static const struct meeting {
     {PLUSES, IMAP_TLS_IMPLICIT, false, HONEST, NULL, NULL, IMAP_OK, "SCRAM-SHA-256-PLUS", ""},
     {PLUSES, IMAP_TLS_IMPLICIT, true, HONEST, NULL, NULL, IMAP_OK, "SCRAM-SHA-256-PLUS", ""},
     {PLUSES, IMAP_TLS_IMPLICIT, false, HONEST, "SCRAM-SHA-1-PLUS", NULL, IMAP_OK, "SCRAM-SHA-1-PLUS", ""},
-    /* a wrong password is tried twice: once more in the form that serves every kind of server */
-    {PLUSES, IMAP_TLS_IMPLICIT, false, HONEST, NULL, "wrong", IMAP_AUTH, "SCRAM-SHA-256-PLUS PLAIN",
+    /* a wrong password is tried once; where the server has none for SCRAM, in the form that serves any */
+    {PLUSES, IMAP_TLS_IMPLICIT, false, HONEST, NULL, "wrong", IMAP_AUTH, "SCRAM-SHA-256-PLUS",
      "wrong password"},
     {SCRAMS, IMAP_TLS_IMPLICIT, false, HONEST, "SCRAM-SHA-256 SCRAM-SHA-1", "wrong", IMAP_AUTH,
      "SCRAM-SHA-256", "wrong password"},
     {SCRAMS, IMAP_TLS_IMPLICIT, false, NO_SCRAM_PASSWORD, NULL, NULL, IMAP_OK, "SCRAM-SHA-256 PLAIN", ""},
+    {"IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=CRAM-MD5", IMAP_TLS_IMPLICIT, false, NO_SCRAM_PASSWORD, NULL, NULL,
+     IMAP_OK, "CRAM-MD5 PLAIN", ""},
+    {SCRAMS, IMAP_TLS_IMPLICIT, false, HONEST, NULL, "wrong", IMAP_AUTH, "SCRAM-SHA-256", "wrong password"},
     {"IMAP4rev1 AUTH=SCRAM-SHA-1 AUTH=CRAM-MD5", IMAP_TLS_IMPLICIT, false, NO_SCRAM_PASSWORD, NULL, NULL,
      IMAP_OK, "SCRAM-SHA-1 login", ""},
     {PLUSES, IMAP_TLS_IMPLICIT, false, UNKNOWN_BINDING, NULL, NULL, IMAP_OK,
