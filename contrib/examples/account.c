@@ -9,7 +9,7 @@
 #define TIMEOUT_MS 30000
 
 /* Ends *text at c; what followed it, or NULL when there is no c. */
-static char *split(char *text, char *c)
+static char *split(const char *text, char *c)
 {
     if (!c || !text)
         return NULL;

@@ -24,6 +24,7 @@
 
 struct fetch {
     int fd;
+    const char *password;
     struct imap_session *session;
     struct imap_answer *answer; /* NULL: not kept */
     uint64_t messages, sum;
@@ -147,7 +148,7 @@ static void open_mailbox(struct fetch *fetch, char **argv)
     fetch->session = imap_session_new(&events, NULL, NULL);
     struct imap_command *login = imap_command_new("LOGIN");
     imap_command_astring(login, argv[2], strlen(argv[2]));
-    imap_command_secret(login, getenv("IMAPFS_PASSWORD"), strlen(getenv("IMAPFS_PASSWORD")));
+    imap_command_secret(login, fetch->password, strlen(fetch->password));
     run(fetch, login);
     struct imap_command *examine = imap_command_new("EXAMINE");
     imap_command_mailbox(examine, argv[3], strlen(argv[3]));
@@ -176,9 +177,9 @@ static void take_answer(struct fetch *fetch)
 
 int main(int argc, char **argv)
 {
-    struct fetch fetch = {0};
+    struct fetch fetch = {.password = getenv("IMAPFS_PASSWORD")};
 
-    if (argc != 6 || !getenv("IMAPFS_PASSWORD"))
+    if (argc != 6 || !fetch.password)
         fail("usage: sessionfetch PORT USER MAILBOX metadata|bodies response|answer");
     open_mailbox(&fetch, argv);
     double wall = now(), used = processor();
