@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """imap(3) must not go stale: it names every function that include/imap declares and no other, its table holds every
-public name of Python's imaplib, and groff has nothing to complain about."""
+public name of Python's imaplib, its program compiles, and groff has nothing to complain about."""
 import glob
 import imaplib
 import os
@@ -55,6 +55,13 @@ def check_table(page, functions, complain):
     complain("without a counterpart", {first for first, second, _ in table if not second})
 
 
+def check_program(page, complain):
+    program = page.split(".Sh A FIRST PROGRAM")[1].split(".Bd -literal -offset indent\n")[1].split(".Ed")[0]
+    done = subprocess.run(["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Iinclude", "-fsyntax-only", "-x", "c", "-"],
+                          input=program.replace("\\e", "\\"), stderr=subprocess.PIPE, text=True, check=False)
+    complain("the first program does not compile", set(done.stderr.splitlines()))
+
+
 def check_page(complain):
     if not shutil.which("groff"):
         print("no groff: the page's layout is not checked")
@@ -83,6 +90,7 @@ def main():
     complain("listed and not declared", listed - functions)
     complain("used and not declared", set(re.findall(r"^\.F[no] (imap_\w+)", page, re.MULTILINE)) - functions)
     check_table(page, functions, complain)
+    check_program(page, complain)
     check_page(complain)
     sys.exit(bool(failures))
 
