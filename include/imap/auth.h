@@ -49,7 +49,7 @@ typedef bool imap_auth_step(void *arg, const void *challenge, size_t len, const 
 /* LOGIN (RFC 3501 6.2.3). IMAP_AUTH: refused, or the line is not encrypted. */
 enum imap_status imap_client_login(struct imap_client *client, const char *user, const char *password,
                                    struct imap_call *call);
-/* AUTHENTICATE with the strongest mechanism that credentials and server allow. */
+/* AUTHENTICATE with the strongest mechanism that credentials (NULL: the endpoint's) and server allow. */
 enum imap_status imap_client_login_with(struct imap_client *client,
                                         const struct imap_credentials *credentials, struct imap_call *call);
 /* AUTHENTICATE by a mechanism of the caller's own (imaplib's authenticate); SASL-IR is used where offered

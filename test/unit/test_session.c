@@ -46,8 +46,13 @@ static void submit(struct client *client, const char *verb, const char *argument
     static const struct imap_command_events events = {
         .body_begin = on_body_begin, .body_data = on_body_data, .done = on_done};
     struct imap_command *command = imap_command_new(verb);
-    if (arguments)
-        imap_command_raw(command, arguments);
+    size_t set_len = arguments && strcmp(verb, "UID FETCH") == 0 ? strcspn(arguments, " ") : 0;
+    char set[32];
+    snprintf(set, sizeof set, "%.*s", (int)set_len, arguments ? arguments : "");
+    if (set_len > 0)
+        imap_command_set(command, set);
+    if (arguments && arguments[set_len])
+        imap_command_raw(command, arguments + set_len + (set_len > 0));
     imap_command_on(command, &events, client);
     (void)imap_session_submit(client->session, command, NULL);
 }
@@ -211,6 +216,24 @@ START_TEST(what_nobody_asked_for_is_told_apart)
     ck_assert_int_eq(client.bodies, 1);
     ck_assert_int_eq(feed(&client, "* 3 EXISTS\r\na2 OK\r\n* 1 FETCH (FLAGS ())\r\n"), IMAP_OK);
     ck_assert_int_eq(client.bodies, 3);
+    imap_session_free(&client.session);
+}
+END_TEST
+
+/* Whose answer a FETCH is, only the sets can tell. */
+START_TEST(commands_with_sets_in_raw_text_go_one_by_one)
+{
+    struct client client;
+    start(&client);
+    select_mailbox(&client, 5);
+    for (int i = 3; i <= 4; i++) {
+        struct imap_command *command = imap_command_new("UID FETCH");
+        imap_command_raw(command, i == 3 ? "3 (FLAGS)" : "4 (FLAGS)");
+        ck_assert_int_eq(imap_session_submit(client.session, command, NULL), IMAP_OK);
+    }
+    expect_sent(&client, "a2 UID FETCH 3 (FLAGS)\r\n");
+    ck_assert_int_eq(feed(&client, "* 3 FETCH (UID 3 FLAGS ())\r\na2 OK\r\n"), IMAP_OK);
+    expect_sent(&client, "a3 UID FETCH 4 (FLAGS)\r\n");
     imap_session_free(&client.session);
 }
 END_TEST
@@ -479,6 +502,6 @@ END_TEST
 UNIT_MAIN("session", what_was_not_written_can_be_withdrawn, what_was_written_cannot_be_withdrawn,
           what_nobody_asked_for_is_told_apart, a_large_source_needs_little_memory, a_source_tells_its_errno,
           done_may_submit, done_may_submit_while_the_session_dies, a_callback_may_end_the_session,
-          lost_tells_why, the_words_of_bye_are_the_error, written_a_byte_at_a_time,
-          secrets_are_wiped_once_sent, an_answer_counts_once_the_command_is_sent, bodies_are_not_copied,
-          a_long_queue_is_linear, refused_commands_are_done_at_once)
+          commands_with_sets_in_raw_text_go_one_by_one, lost_tells_why, the_words_of_bye_are_the_error,
+          written_a_byte_at_a_time, secrets_are_wiped_once_sent, an_answer_counts_once_the_command_is_sent,
+          bodies_are_not_copied, a_long_queue_is_linear, refused_commands_are_done_at_once)
