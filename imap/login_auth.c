@@ -126,6 +126,8 @@ enum imap_status imap_login_plainly(struct imap_line *line, const char *user, co
     struct imap_login_step step = step_of(line, deadline_ms, cancel_fd);
     enum imap_status status = check_state(line, err);
 
+    if (!user || !password)
+        return imap_error_set(err, IMAP_USAGE, "LOGIN needs a user and a password");
     if (status == IMAP_OK)
         status = imap_login_check_line(&step, err);
     if (status == IMAP_OK)

@@ -210,7 +210,8 @@ static bool take_token(struct fake_client *client, const char *tag, const char *
     size_t len;
     const char *base64 = strncmp(command, "AUTHENTICATE XOAUTH2 ", 21) == 0 ? command + 21 : NULL;
 
-    (void)stop, (void)arg;
+    *stop = false;
+    (void)arg;
     if (!base64)
         return false;
     if (fake_unbase64(base64, decoded, sizeof(decoded), &len) &&
@@ -277,7 +278,8 @@ static bool take_second_token(struct fake_client *client, const char *tag, const
     char decoded[200];
     size_t len;
 
-    (void)stop, (void)arg;
+    *stop = false;
+    (void)arg;
     if (!base64)
         return false;
     if (fake_unbase64(base64, decoded, sizeof(decoded), &len) && strstr(decoded, "Bearer second\1"))
