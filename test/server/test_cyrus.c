@@ -26,8 +26,8 @@ static int connect_to(const char *port)
     return -1;
 }
 
-/* Sends a line, reads until the answer contains end. */
-static bool ask(int fd, const char *line, const char *end)
+/* Sends a line, reads until the answer contains yes or no. */
+static bool ask(int fd, const char *line, const char *yes, const char *no)
 {
     char answer[16384];
     size_t have = 0;
@@ -39,8 +39,8 @@ static bool ask(int fd, const char *line, const char *end)
             return false;
         have += (size_t)got;
         answer[have] = '\0';
-        if (strstr(answer, end))
-            return true;
+        if (strstr(answer, yes) || strstr(answer, no))
+            return strstr(answer, yes) != NULL;
     }
     return false;
 }
@@ -50,7 +50,7 @@ static bool can_login(const struct test_server *server, const char *user)
     char line[128];
     int fd = connect_to(server->port);
     snprintf(line, sizeof line, "1 LOGIN %s %s\r\n", user, server->password);
-    bool did = fd >= 0 && ask(fd, line, "\r\n1 OK") && ask(fd, "2 SELECT INBOX\r\n", "\r\n2 ");
+    bool did = fd >= 0 && ask(fd, line, "\n1 OK", "\n1 NO") && ask(fd, "2 NOOP\r\n", "2 OK", "2 BAD");
     if (fd >= 0)
         close(fd);
     return did;
