@@ -10,6 +10,7 @@
 
 #define FIRST_BLOCK 16384
 #define LARGEST_BLOCK (1024 * 1024)
+#define LARGE 65536 /* gets a block of its own, so that the room left in the newest is not lost */
 #define ALIGN alignof(max_align_t)
 
 struct imap_arena_block {
@@ -23,19 +24,20 @@ void imap_arena_init(struct imap_arena *arena, size_t cap)
     *arena = (struct imap_arena){.cap = cap};
 }
 
-static void free_newer_than(struct imap_arena *arena, const struct imap_arena_block *keep)
+static void free_newer_than(struct imap_arena_block **newest, const struct imap_arena_block *keep)
 {
-    while (arena->block != keep) {
-        struct imap_arena_block *older = arena->block->older;
+    while (*newest != keep) {
+        struct imap_arena_block *older = (*newest)->older;
 
-        free(arena->block);
-        arena->block = older;
+        free(*newest);
+        *newest = older;
     }
 }
 
 void imap_arena_fini(struct imap_arena *arena)
 {
-    free_newer_than(arena, NULL);
+    free_newer_than(&arena->large, NULL);
+    free_newer_than(&arena->block, NULL);
     *arena = (struct imap_arena){.cap = arena->cap};
 }
 
@@ -43,47 +45,56 @@ void imap_arena_reset(struct imap_arena *arena)
 {
     struct imap_arena_block *first = arena->block;
 
+    free_newer_than(&arena->large, NULL);
+    arena->total = 0;
     if (!first)
         return;
     while (first->older)
         first = first->older;
-    free_newer_than(arena, first);
+    free_newer_than(&arena->block, first);
     arena->at = first->room;
     arena->end = first->room + first->size;
-    arena->total = 0;
 }
 
-static void add_block(struct imap_arena *arena, size_t needed)
+static struct imap_arena_block *new_block(size_t size, struct imap_arena_block *older)
+{
+    struct imap_arena_block *block = imap_xmalloc(sizeof(*block) + size);
+
+    block->older = older;
+    block->size = size;
+    return block;
+}
+
+static void add_block(struct imap_arena *arena)
 {
     size_t size = FIRST_BLOCK;
-    struct imap_arena_block *block;
 
     if (arena->block) {
         size = arena->block->size * 2;
         if (size > LARGEST_BLOCK)
             size = LARGEST_BLOCK;
-    }
-    /* The first block is kept for ever, so it must not be a large one by chance. */
-    if (!arena->block && needed > size)
-        add_block(arena, 0);
-    if (size < needed)
-        size = needed;
-    block = imap_xmalloc(sizeof(*block) + size);
-    if (arena->block)
         arena->total += size;
-    block->older = arena->block;
-    block->size = size;
-    arena->block = block;
-    arena->at = block->room;
-    arena->end = block->room + size;
+    }
+    arena->block = new_block(size, arena->block);
+    arena->at = arena->block->room;
+    arena->end = arena->at + size;
+}
+
+static void *take_large(struct imap_arena *arena, size_t size)
+{
+    arena->large = new_block(size, arena->large);
+    arena->total += size;
+    return arena->large->room;
 }
 
 static void *take(struct imap_arena *arena, size_t size)
 {
     void *mem;
 
-    if (size > (size_t)(arena->end - arena->at))
-        add_block(arena, size);
+    if (size >= LARGE)
+        return take_large(arena, size);
+    while (size > (size_t)(arena->end - arena->at))
+        add_block(arena);
     mem = arena->at;
     arena->at += size;
     return mem;
@@ -123,6 +134,13 @@ char *imap_arena_strndup(struct imap_arena *arena, const char *str, size_t len)
         memcpy(copy, str, len);
     copy[len] = '\0';
     return copy;
+}
+
+size_t imap_arena_used(const struct imap_arena *arena)
+{
+    if (!arena->block)
+        return arena->total;
+    return arena->total + FIRST_BLOCK - (size_t)(arena->end - arena->at);
 }
 
 bool imap_arena_full(const struct imap_arena *arena)

@@ -17,6 +17,7 @@ struct imap_arena_block;
 struct imap_arena {
     char *at, *end;                 /* free room in the newest block */
     struct imap_arena_block *block; /* the newest, linked to the older ones */
+    struct imap_arena_block *large; /* those of one large allocation each */
     size_t total;                   /* bytes in all blocks but the first */
     size_t cap;
 };
@@ -32,6 +33,8 @@ void *imap_arena_zalloc(struct imap_arena *arena, size_t size);
 void *imap_arena_array(struct imap_arena *arena, size_t count, size_t size);
 /* Copies len bytes and adds a NUL. */
 char *imap_arena_strndup(struct imap_arena *arena, const char *str, size_t len);
+/* Bytes handed out, with what alignment costs. */
+size_t imap_arena_used(const struct imap_arena *arena);
 bool imap_arena_full(const struct imap_arena *arena);
 
 #endif

@@ -25,6 +25,8 @@ void imap_command_destroy(struct imap_command *command)
 {
     if (command->bytes)
         explicit_bzero(command->bytes, command->room);
+    if (command->release)
+        command->release(command->owned);
     free(command->bytes);
     free(command->segments);
     free(command->mailbox);
@@ -68,6 +70,19 @@ static void grow(struct imap_command *command, size_t more)
     command->room = room;
 }
 
+static struct imap_segment *add_segment(struct imap_command *command, enum imap_segment_kind kind,
+                                        uint64_t len)
+{
+    if (command->segment_count == command->segment_room) {
+        command->segment_room = command->segment_room ? command->segment_room * 2 : 4;
+        command->segments =
+            imap_xreallocarray(command->segments, command->segment_room, sizeof *command->segments);
+    }
+    struct imap_segment *segment = &command->segments[command->segment_count++];
+    *segment = (struct imap_segment){.kind = kind, .len = len};
+    return segment;
+}
+
 static void add(struct imap_command *command, enum imap_segment_kind kind, const char *bytes, size_t len)
 {
     bool literal = kind == IMAP_SEGMENT_LITERAL || kind == IMAP_SEGMENT_SECRET_LITERAL;
@@ -77,34 +92,28 @@ static void add(struct imap_command *command, enum imap_segment_kind kind, const
     if (len > 0)
         memcpy(command->bytes + command->len, bytes, len);
     command->len += len;
-    if (last && last->kind == kind && !literal) {
+    if (last && last->kind == kind && !literal)
         last->len += len;
-        return;
-    }
-    if (command->segment_count == command->segment_room) {
-        command->segment_room = command->segment_room ? command->segment_room * 2 : 4;
-        command->segments =
-            imap_xreallocarray(command->segments, command->segment_room, sizeof *command->segments);
-    }
-    command->segments[command->segment_count++] = (struct imap_segment){kind, len};
+    else
+        add_segment(command, kind, len);
 }
 
-static void add_text(struct imap_command *command, const char *text, size_t len)
+void imap_command_add_text(struct imap_command *command, const char *text, size_t len)
 {
     add(command, IMAP_SEGMENT_TEXT, text, len);
 }
 
-static void add_space(struct imap_command *command)
+void imap_command_add_space(struct imap_command *command)
 {
     const struct imap_segment *last =
         command->segment_count ? &command->segments[command->segment_count - 1] : NULL;
     bool after_open =
         last && last->kind == IMAP_SEGMENT_TEXT && last->len > 0 && command->bytes[command->len - 1] == '(';
     if (last && !after_open)
-        add_text(command, " ", 1);
+        imap_command_add_text(command, " ", 1);
 }
 
-static void mark_broken(struct imap_command *command, const char *why)
+void imap_command_mark_broken(struct imap_command *command, const char *why)
 {
     if (!command->broken)
         command->broken = why;
@@ -152,11 +161,17 @@ static void add_quoted(struct imap_command *command, enum imap_segment_kind kind
     add(command, kind, "\"", 1);
 }
 
-static void add_astring(struct imap_command *command, const char *str, size_t len, bool secret)
+static bool is_quotable(const char *str, size_t len)
+{
+    return len <= QUOTED_MAX && !memchr(str, '\r', len) && !memchr(str, '\n', len) &&
+           imap_utf8_is_valid(str, len);
+}
+
+static void add_string(struct imap_command *command, const char *str, size_t len, enum string_form form,
+                       bool secret)
 {
     enum imap_segment_kind text = secret ? IMAP_SEGMENT_SECRET : IMAP_SEGMENT_TEXT;
-    add_space(command);
-    switch (choose_form(str, len)) {
+    switch (form) {
     case FORM_ATOM:
         add(command, text, str, len);
         break;
@@ -165,11 +180,24 @@ static void add_astring(struct imap_command *command, const char *str, size_t le
         break;
     case FORM_LITERAL:
         add(command, secret ? IMAP_SEGMENT_SECRET_LITERAL : IMAP_SEGMENT_LITERAL, str, len);
+        command->segments[command->segment_count - 1].quotable = !secret && is_quotable(str, len);
         break;
     case FORM_NONE:
-        mark_broken(command, "a NUL byte cannot be sent");
+        imap_command_mark_broken(command, "a NUL byte cannot be sent");
         break;
     }
+}
+
+void imap_command_add_string(struct imap_command *command, const char *str, size_t len)
+{
+    enum string_form form = choose_form(str, len);
+    add_string(command, str, len, form == FORM_ATOM ? FORM_QUOTED : form, false);
+}
+
+static void add_astring(struct imap_command *command, const char *str, size_t len, bool secret)
+{
+    imap_command_add_space(command);
+    add_string(command, str, len, choose_form(str, len), secret);
 }
 
 void imap_command_astring(struct imap_command *command, const char *str, size_t len)
@@ -191,17 +219,55 @@ void imap_command_mailbox(struct imap_command *command, const char *wire_name, s
     add_astring(command, wire_name, len, false);
 }
 
+void imap_command_source(struct imap_command *command, uint64_t size, bool literal8,
+                         imap_command_source_next *next, void *arg)
+{
+    if (size > INT64_MAX)
+        imap_command_mark_broken(command, "a literal of more than 2^63-1 octets cannot be sent");
+    imap_command_add_space(command);
+    struct imap_segment *segment = add_segment(command, IMAP_SEGMENT_SOURCE, size);
+    segment->literal8 = literal8;
+    segment->next = next;
+    segment->arg = arg;
+}
+
+void imap_command_message(struct imap_command *command, uint64_t size, bool literal8,
+                          imap_command_source_next *next, void *arg)
+{
+    imap_command_source(command, size, literal8, next, arg);
+    command->segments[command->segment_count - 1].message = true;
+}
+
+void imap_command_nstring(struct imap_command *command, const char *str, size_t len)
+{
+    imap_command_add_space(command);
+    if (!str) {
+        imap_command_add_text(command, "NIL", 3);
+    } else if (memchr(str, '\0', len)) {
+        add(command, IMAP_SEGMENT_LITERAL, str, len);
+        command->segments[command->segment_count - 1].literal8 = true;
+    } else {
+        imap_command_add_string(command, str, len);
+    }
+}
+
+void imap_command_own(struct imap_command *command, void *mem, void (*release)(void *mem))
+{
+    command->owned = mem;
+    command->release = release;
+}
+
 /* ---- the rest ----------------------------------------------------------------------------------- */
 
 void imap_command_raw(struct imap_command *command, const char *text)
 {
     if (strpbrk(text, "\r\n"))
-        mark_broken(command, "a line end cannot be sent outside of a literal");
+        imap_command_mark_broken(command, "a line end cannot be sent outside of a literal");
     if (*text == '\0')
         return;
     if (*text != ')')
-        add_space(command);
-    add_text(command, text, strlen(text));
+        imap_command_add_space(command);
+    imap_command_add_text(command, text, strlen(text));
 }
 
 void imap_command_number(struct imap_command *command, uint64_t number)
@@ -226,16 +292,16 @@ void imap_command_seqset(struct imap_command *command, const struct imap_seqset 
     char text[SET_CHUNK];
     uint32_t from = 1;
     if (set->count == 0) {
-        mark_broken(command, "an empty sequence set cannot be sent");
+        imap_command_mark_broken(command, "an empty sequence set cannot be sent");
         return;
     }
     remember_set(command, set);
-    add_space(command);
+    imap_command_add_space(command);
     for (bool first = true; from != 0; first = false) {
         size_t len = imap_seqset_format(set, &from, text, sizeof text);
         if (!first)
-            add_text(command, ",", 1);
-        add_text(command, text, len);
+            imap_command_add_text(command, ",", 1);
+        imap_command_add_text(command, text, len);
     }
 }
 
@@ -269,18 +335,18 @@ void imap_command_flags(struct imap_command *command, unsigned system, const cha
         if (is_flag(keywords[i]))
             imap_command_raw(command, keywords[i]);
         else
-            mark_broken(command, "a flag must be an atom");
+            imap_command_mark_broken(command, "a flag must be an atom");
     }
     imap_command_close(command);
 }
 
 void imap_command_open(struct imap_command *command)
 {
-    add_space(command);
-    add_text(command, "(", 1);
+    imap_command_add_space(command);
+    imap_command_add_text(command, "(", 1);
 }
 
 void imap_command_close(struct imap_command *command)
 {
-    add_text(command, ")", 1);
+    imap_command_add_text(command, ")", 1);
 }

@@ -34,7 +34,7 @@ static bool read_uid(struct context *context, const struct imap_value *value)
 
 static bool read_flags(struct context *context, const struct imap_value *value)
 {
-    return imap_flags_parse(value, context->arena, &context->fetch->flags);
+    return imap_flags_read(value, context->arena, &context->fetch->flags);
 }
 
 static bool read_date(const struct imap_value *value, struct imap_date *date_out)

@@ -30,7 +30,7 @@ static bool is_keyword(const struct imap_value *flag)
            strlen(flag->str) == flag->len;
 }
 
-bool imap_flags_parse(const struct imap_value *list, struct imap_arena *arena, struct imap_flags *flags_out)
+bool imap_flags_read(const struct imap_value *list, struct imap_arena *arena, struct imap_flags *flags_out)
 {
     const char **keywords = NULL;
 

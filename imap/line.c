@@ -71,6 +71,10 @@ enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err)
         moved = true;
         imap_session_sent(line->session, (size_t)n);
     }
+    if (imap_session_state(line->session) == IMAP_STATE_DEAD) { /* the data of a command could not be had */
+        *err = *imap_session_fate(line->session);
+        return err->status;
+    }
     /* Sending one more command to a dead server is no sign of life; draining a full buffer is. */
     update_due(line, moved && was_blocked);
     return IMAP_OK;

@@ -37,12 +37,12 @@ static const struct shape {
     {"ID", IMAP_RESP_ID, false, imap_respdata_id},
     {"QUOTA", IMAP_RESP_QUOTA, false, imap_respdata_quota},
     {"QUOTAROOT", IMAP_RESP_QUOTAROOT, false, imap_respdata_quotaroot},
-    {"THREAD", IMAP_RESP_THREAD, false, NULL},
-    {"ACL", IMAP_RESP_ACL, false, NULL},
-    {"LISTRIGHTS", IMAP_RESP_LISTRIGHTS, false, NULL},
-    {"MYRIGHTS", IMAP_RESP_MYRIGHTS, false, NULL},
-    {"METADATA", IMAP_RESP_METADATA, false, NULL},
-    {"ANNOTATION", IMAP_RESP_ANNOTATION, false, NULL},
+    {"THREAD", IMAP_RESP_THREAD, false, imap_respdata_thread},
+    {"ACL", IMAP_RESP_ACL, false, imap_respdata_acl},
+    {"LISTRIGHTS", IMAP_RESP_LISTRIGHTS, false, imap_respdata_listrights},
+    {"MYRIGHTS", IMAP_RESP_MYRIGHTS, false, imap_respdata_myrights},
+    {"METADATA", IMAP_RESP_METADATA, false, imap_respdata_metadata},
+    {"ANNOTATION", IMAP_RESP_ANNOTATION, false, imap_respdata_annotation},
 };
 
 static const struct {
@@ -167,9 +167,17 @@ static void give_up(struct imap_response *response)
                                   .number = response->number,
                                   .values = response->values,
                                   .raw = response->raw,
-                                  .raw_len = response->raw_len};
+                                  .raw_len = response->raw_len,
+                                  .streamed = response->streamed,
+                                  .streamed_count = response->streamed_count};
 
     *response = plain;
+}
+
+/* In a FETCH only the attribute concerned is lost; THREAD is read from its text. */
+static bool may_be_deep(enum imap_response_type type)
+{
+    return type == IMAP_RESP_FETCH || type == IMAP_RESP_THREAD;
 }
 
 static enum imap_status parse_data(struct imap_lex *lex, const struct shape *shape,
@@ -182,7 +190,7 @@ static enum imap_status parse_data(struct imap_lex *lex, const struct shape *sha
     context.args.data = lex->at;
     context.args.len = (size_t)(lex->end - lex->at);
     response->values = imap_lex_rest(lex);
-    if (lex->full || (lex->too_deep && response->type != IMAP_RESP_FETCH)) {
+    if (lex->full || (lex->too_deep && !may_be_deep(response->type))) {
         give_up(response);
         return too_much(lex, err);
     }
@@ -228,6 +236,8 @@ static enum imap_status parse(const struct imap_bytes *bytes, unsigned depth, st
     response->name = "";
     response->raw = bytes->data;
     response->raw_len = bytes->len;
+    response->streamed = bytes->streamed;
+    response->streamed_count = bytes->streamed_count;
     if (bytes->len == 0)
         return not_imap(bytes, err);
     switch (bytes->data[0]) {

@@ -2,8 +2,8 @@
 /*
  * resp: one framed response -> struct imap_response, by a table of shapes.
  *
- * Pure functions. All that the response points to lives in the arena, but for .raw, which points
- * into the framed bytes and is not NUL-terminated.
+ * Pure functions. All that the response points to lives in the arena, but for .raw and .streamed, which
+ * point into the framed bytes; .raw is not NUL-terminated.
  */
 #ifndef IMAP_RESP_H
 #define IMAP_RESP_H
@@ -23,7 +23,7 @@
  * name is known but whose arguments are beyond understanding, with .malformed set.
  * IMAP_PROTO: this is no IMAP response at all (neither "* ", "+" nor a tag with OK, NO or BAD).
  * IMAP_LIMIT: the arena is full, or lists nest deeper than depth (in a FETCH, only the attribute
- * concerned is lost then). *response_out is as for arguments beyond understanding.
+ * concerned is lost then; a THREAD may be as deep as it likes). *response_out is as for arguments beyond understanding.
  */
 enum imap_status imap_resp_parse(const struct imap_bytes *bytes, unsigned depth, struct imap_arena *arena,
                                  struct imap_response *response_out, struct imap_error *err) IMAP_CHECK;

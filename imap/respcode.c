@@ -63,7 +63,7 @@ static void read_permanentflags(struct context *context)
 {
     struct imap_flags *flags = imap_arena_zalloc(context->arena, sizeof(*flags));
 
-    if (imap_flags_parse(imap_lex_value(context->lex), context->arena, flags))
+    if (imap_flags_read(imap_lex_value(context->lex), context->arena, flags))
         context->text->flags = flags;
 }
 

@@ -48,7 +48,7 @@ bool imap_respdata_caps(const struct imap_resp_context *context, struct imap_res
 
 bool imap_respdata_flags(const struct imap_resp_context *context, struct imap_response *response)
 {
-    return imap_flags_parse(response->values->child, context->arena, &response->flags);
+    return imap_flags_read(response->values->child, context->arena, &response->flags);
 }
 
 bool imap_respdata_search(const struct imap_resp_context *context, struct imap_response *response)

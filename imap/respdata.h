@@ -23,7 +23,9 @@ typedef bool imap_resp_read_fn(const struct imap_resp_context *context, struct i
 
 imap_resp_read_fn imap_respdata_caps, imap_respdata_flags, imap_respdata_list, imap_respdata_status,
     imap_respdata_search, imap_respdata_esearch, imap_respdata_vanished, imap_respdata_fetch,
-    imap_respdata_namespace, imap_respdata_id, imap_respdata_quota, imap_respdata_quotaroot;
+    imap_respdata_namespace, imap_respdata_id, imap_respdata_quota, imap_respdata_quotaroot,
+    imap_respdata_thread, imap_respdata_acl, imap_respdata_listrights, imap_respdata_myrights,
+    imap_respdata_metadata, imap_respdata_annotation;
 
 /* A set given as an atom, its ranges in the arena; NULL when it is none. */
 const struct imap_seqset *imap_respdata_seqset(const struct imap_value *value, struct imap_arena *arena);

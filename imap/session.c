@@ -25,9 +25,12 @@
  * 2. Only may_send lets a command from `queue` to `flight`.
  * 3. A tagged answer is taken only for a command in flight whose tag has left the output; OK only when
  *    all of the command has. Anything else is a breach.
- * 4. `writing` is the last of `flight`, and nothing is written while it waits for its "+".
+ * 4. `writing` is the last of `flight`, and nothing else is written while it waits for its "+", or while
+ *    its source is asked for more, which happens only when the output is empty. A literal that was begun
+ *    is always written to its end (`owed`, once its command was refused), or the session dies.
  * 5. The map's count and selected.exists are the same, but during the callbacks of an EXPUNGE.
- * 6. Between the OK of STARTTLS and imap_session_tls_started nothing is parsed and nothing is written.
+ * 6. Between the OK of STARTTLS or COMPRESS and imap_session_tls_started or imap_session_compress_started
+ *    nothing is parsed and nothing is written.
  * 7. When DEAD both lists are empty and stay so.
  */
 #include "session_internal.h"
@@ -81,6 +84,7 @@ struct imap_session *imap_session_new(const struct imap_session_events *events, 
     imap_frame_init(&session->frame, session->limits.response_bytes);
     imap_arena_init(&session->arena, IMAP_RESP_ARENA_CAP(session->limits.response_bytes));
     imap_buf_init(&session->line, TRACE_LINE_MAX);
+    imap_buf_init(&session->behind, session->limits.response_bytes);
     return session;
 }
 
@@ -96,7 +100,9 @@ void imap_session_free(struct imap_session **session_ptr)
     imap_frame_fini(&session->frame);
     imap_arena_fini(&session->arena);
     imap_buf_fini(&session->line);
+    imap_buf_fini(&session->behind);
     imap_output_fini(&session->output);
+    free(session->welcome);
     free(session);
     *session_ptr = NULL;
 }
@@ -128,8 +134,10 @@ static void forget_command(struct imap_session *session, const struct imap_comma
 {
     if (command->verb->flags & IMAP_VERB_HOLDS)
         session->holding--;
-    if (session->writing == command)
+    if (session->writing == command) {
         session->writing = NULL;
+        session->streaming = false;
+    }
     if (session->idle == command)
         session->idle = NULL;
     if (session->body == command)
@@ -180,6 +188,18 @@ void imap_session_die(struct imap_session *session, enum imap_status status, con
     list_init(&session->queue);
     fail_list(session, flight, status, why);
     fail_list(session, queue, status, why);
+}
+
+void imap_session_break_off(struct imap_session *session, struct imap_command *command,
+                            const struct imap_error *why)
+{
+    struct imap_error others;
+    list_remove(&session->flight, command);
+    forget_command(session, command);
+    imap_error_set(&others, IMAP_AGAIN, "the connection had to be given up: %s", why->text);
+    others.sys_errno = why->sys_errno;
+    imap_session_die(session, IMAP_AGAIN, &others);
+    tell_done(command, NULL, why);
 }
 
 void imap_session_lost(struct imap_session *session, const struct imap_error *why)
@@ -261,9 +281,20 @@ enum imap_status imap_session_submit(struct imap_session *session, struct imap_c
     return IMAP_OK;
 }
 
-/* Whether `verb` may be sent while `before` is still being answered. */
-static bool may_follow(const struct imap_verb *before, const struct imap_verb *verb)
+bool imap_session_withdraw(struct imap_session *session, struct imap_command *command)
 {
+    if (command->number != 0)
+        return false;
+    list_remove(&session->queue, command);
+    forget_command(session, command);
+    imap_command_destroy(command);
+    return true;
+}
+
+/* Whether the command may be sent while `first` is still being answered. */
+static bool may_follow(const struct imap_command *first, const struct imap_command *command)
+{
+    const struct imap_verb *before = first->verb, *verb = command->verb;
     /* What `before` changes (login, mailbox, encryption, encoding) decides what `verb` means ... */
     if (before->flags & IMAP_VERB_HOLDS)
         return false;
@@ -272,6 +303,9 @@ static bool may_follow(const struct imap_verb *before, const struct imap_verb *v
         return false;
     /* Nothing in two untagged SEARCH responses tells which command each is for. */
     if (imap_verb_ambiguous(before, verb))
+        return false;
+    /* Nor do FETCH responses when one command's messages are not known ("$" of RFC 5182). */
+    if ((before->answers & verb->answers) && (first->saved_set || command->saved_set))
         return false;
     /* An EXPUNGE on its way changes what sequence numbers stand for, and one may come during any command
      * but FETCH, STORE and SEARCH; their UID forms are not excepted (RFC 3501 5.5, 7.4.1). */
@@ -290,11 +324,11 @@ static bool may_send(const struct imap_session *session, const struct imap_comma
     /* After BYE nothing is answered; sent, it could only become an IMAP_UNSURE. */
     if (session->state == IMAP_STATE_LOGOUT || session->state == IMAP_STATE_DEAD)
         return false;
-    /* What follows the OK of STARTTLS must be encrypted. */
-    if (session->tls != IMAP_TLS_STEP_NONE)
+    /* What follows the OK of STARTTLS must be encrypted, that of COMPRESS compressed. */
+    if (session->pause != IMAP_PAUSE_NONE)
         return false;
     /* The server would take it for the literal it was promised. */
-    if (session->writing)
+    if (session->writing || session->owed > 0)
         return false;
     /* The server waits for DONE and nothing else (RFC 2177). */
     if (session->idle && !session->idle_ended)
@@ -303,7 +337,7 @@ static bool may_send(const struct imap_session *session, const struct imap_comma
     if (session->flight.count >= session->limits.pipeline)
         return false;
     for (const struct imap_command *before = session->flight.first; before; before = before->next)
-        if (!may_follow(before->verb, command->verb))
+        if (!may_follow(before, command))
             return false;
     return true;
 }
@@ -320,6 +354,7 @@ const void *imap_session_pull(struct imap_session *session, size_t *len)
 {
     struct imap_command *command;
     end_idle(session);
+    imap_session_refill(session);
     while ((command = session->queue.first) && may_send(session, command)) {
         list_remove(&session->queue, command);
         if (imap_session_allows(session, command->verb)) {
@@ -341,68 +376,4 @@ void imap_session_idle_done(struct imap_session *session)
 {
     if (session->idle)
         session->idle_enough = true;
-}
-
-enum imap_status imap_session_tls_started(struct imap_session *session, struct imap_error *err)
-{
-    struct imap_error why;
-    if (session->tls == IMAP_TLS_STEP_AGREED && imap_frame_idle(&session->frame)) {
-        session->tls = IMAP_TLS_STEP_NONE;
-        /* everything learnt in the clear may be forged */
-        imap_caps_clear(&session->caps);
-        session->caps_known = false;
-        return IMAP_OK;
-    }
-    if (session->tls == IMAP_TLS_STEP_NONE)
-        imap_error_set(&why, IMAP_USAGE, "STARTTLS was not agreed upon");
-    else
-        imap_error_set(&why, IMAP_PROTO, "the server sent more after its OK to STARTTLS: injected commands?");
-    if (err)
-        *err = why;
-    if (why.status == IMAP_PROTO)
-        imap_session_die(session, IMAP_PROTO, &why);
-    return why.status;
-}
-
-/* ---- what it knows ------------------------------------------------------------------------------ */
-
-enum imap_state imap_session_state(const struct imap_session *session)
-{
-    return session->state;
-}
-
-const struct imap_caps *imap_session_caps(const struct imap_session *session)
-{
-    return &session->caps;
-}
-
-bool imap_session_caps_known(const struct imap_session *session)
-{
-    return session->caps_known;
-}
-
-const struct imap_selected *imap_session_selected(const struct imap_session *session)
-{
-    return &session->selected;
-}
-
-uint32_t imap_session_uid(const struct imap_session *session, uint32_t seq)
-{
-    /* the map only notes where it looked */
-    return imap_msgmap_uid((struct imap_msgmap *)&session->map, seq);
-}
-
-size_t imap_session_pending(const struct imap_session *session)
-{
-    return session->queue.count + session->flight.count;
-}
-
-size_t imap_session_in_flight(const struct imap_session *session)
-{
-    return session->flight.count;
-}
-
-bool imap_session_idling(const struct imap_session *session)
-{
-    return session->idle && session->idle_begun && !session->idle_ended;
 }

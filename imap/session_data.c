@@ -4,6 +4,11 @@
 
 #include "session_internal.h"
 
+static bool is_begun(const struct imap_session *session, const struct imap_command *command)
+{
+    return command->begin < imap_output_sent(&session->output);
+}
+
 /* ---- what the session itself learns ------------------------------------------------------------- */
 
 static void take_code(struct imap_session *session, const struct imap_text *text)
@@ -78,6 +83,19 @@ static void take_bye(struct imap_session *session, const struct imap_text *text)
     session->bye.code = text->code;
 }
 
+/* Words count only as an answer to ENABLE (RFC 5161 3.2): they change how everything after is read. */
+static void take_enabled(struct imap_session *session, const struct imap_caps *caps)
+{
+    const struct imap_command *first = session->flight.first;
+    if (!first || first->verb->effect != IMAP_EFFECT_ENABLE || !is_begun(session, first))
+        return;
+    for (const char *word = caps->text; *word; word += strspn(word, " ")) {
+        size_t len = strcspn(word, " ");
+        imap_caps_add(&session->enabled, word, len);
+        word += len;
+    }
+}
+
 static enum imap_status take_in(struct imap_session *session, struct imap_response *response,
                                 struct imap_error *err)
 {
@@ -92,14 +110,19 @@ static enum imap_status take_in(struct imap_session *session, struct imap_respon
     case IMAP_RESP_CAPABILITY:
         imap_session_take_caps(session, response->caps);
         break;
+    case IMAP_RESP_ENABLED:
+        take_enabled(session, response->caps);
+        break;
     case IMAP_RESP_EXISTS:
         return take_exists(session, response->number, err);
     case IMAP_RESP_EXPUNGE:
+        session->renumbered++;
         if (response->number > 0 && response->number <= session->selected.exists)
             session->selected.exists--;
         break;
     case IMAP_RESP_VANISHED:
         if (!response->vanished.earlier) {
+            session->renumbered++;
             imap_msgmap_vanish(&session->map, response->vanished.uids);
             session->selected.exists = session->map.count;
         }
@@ -115,11 +138,6 @@ static enum imap_status take_in(struct imap_session *session, struct imap_respon
 
 /* ---- whose answer it is ------------------------------------------------------------------------- */
 
-static bool is_begun(const struct imap_session *session, const struct imap_command *command)
-{
-    return command->begin < imap_output_sent(&session->output);
-}
-
 static bool has_star(const struct imap_seqset *set)
 {
     return set->count > 0 && set->ranges[set->count - 1].last == IMAP_SEQSET_STAR;
@@ -133,7 +151,7 @@ struct wanted {
 
 static bool asked_for(const struct imap_command *command, const struct wanted *wanted)
 {
-    if (!command->has_set) /* SELECT (QRESYNC), a set of the caller's own spelling, an unknown verb */
+    if (!command->has_set) /* SELECT (QRESYNC), "$", a set of the caller's own spelling, an unknown verb */
         return true;
     if (wanted->star)
         return has_star(&command->set);
@@ -252,6 +270,7 @@ static void spoil(struct imap_session *session, enum imap_response_type malforme
 enum imap_status imap_session_take_untagged(struct imap_session *session, struct imap_response *response,
                                             struct imap_error *err)
 {
+    response->renumbered = session->renumbered;
     enum imap_status status = take_in(session, response, err);
     if (status != IMAP_OK)
         return status;
@@ -264,6 +283,8 @@ enum imap_status imap_session_take_untagged(struct imap_session *session, struct
     struct imap_command *command = find_command(session, response);
     if (command && command->events.response)
         command->events.response(command->arg, response);
+    else if (!command && session->events.unasked)
+        session->events.unasked(session->arg, response);
     /* only now: the callbacks may have asked whose number it was */
     if (response->type == IMAP_RESP_EXPUNGE && session->map.count > session->selected.exists)
         imap_msgmap_expunge(&session->map, response->number);

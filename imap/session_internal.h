@@ -26,7 +26,8 @@ struct imap_output {
     bool secret;             /* to be wiped when it leaves */
 };
 
-enum imap_tls_step { IMAP_TLS_STEP_NONE, IMAP_TLS_STEP_AGREED, IMAP_TLS_STEP_INTRUDED };
+/* Why nothing is parsed or written: the transport is to change first. */
+enum imap_pause { IMAP_PAUSE_NONE, IMAP_PAUSE_TLS, IMAP_PAUSE_TLS_INTRUDED, IMAP_PAUSE_COMPRESS };
 
 struct imap_session {
     struct imap_session_events events;
@@ -34,22 +35,28 @@ struct imap_session {
     struct imap_limits limits;
 
     enum imap_state state;
-    enum imap_tls_step tls; /* between the OK of STARTTLS and the handshake */
+    enum imap_pause pause;  /* after the OK of STARTTLS or COMPRESS */
+    struct imap_buf behind; /* what came behind the OK of COMPRESS */
     struct imap_error bye;  /* status IMAP_OK: no BYE was received */
     struct imap_error fate; /* why the session is dead */
+    char *welcome;          /* the greeting's text */
 
     struct imap_caps caps;
     bool caps_known;
     bool caps_renewed; /* told again since the last LOGIN or AUTHENTICATE was sent */
+    struct imap_caps enabled;
 
     struct imap_selected selected;
     char *selected_name;
     struct imap_msgmap map;
+    uint32_t renumbered; /* see struct imap_response */
 
     struct imap_command_list queue, flight;
     uint32_t last_number;         /* of tags */
     size_t holding;               /* commands in both lists that hold what comes after them */
-    struct imap_command *writing; /* begun, but held up by a literal that awaits "+" */
+    struct imap_command *writing; /* begun, but held up by a literal that awaits "+", or ... */
+    bool streaming;               /* ... whose source is being read, piece by piece */
+    uint64_t owed, owed_size;     /* of a literal promised by a command that is gone: octets left, and all */
     struct imap_command *idle;    /* in flight ... */
     bool idle_begun;              /* ... and "+" seen */
     bool idle_enough;             /* DONE is wanted */
@@ -71,9 +78,15 @@ void imap_session_finish(struct imap_session *session, struct imap_command *comm
 /* Makes the session dead and fails everything: what the server may have carried out with status, or
  * IMAP_UNSURE; the rest with IMAP_AGAIN. */
 void imap_session_die(struct imap_session *session, enum imap_status status, const struct imap_error *why);
+/* Fails the command, which is in flight, with why, and everything else as when the line is lost. */
+void imap_session_break_off(struct imap_session *session, struct imap_command *command,
+                            const struct imap_error *why);
 /* Forgets the selected mailbox; its name, if any, is the new one. */
 void imap_session_leave_mailbox(struct imap_session *session);
 bool imap_session_allows(const struct imap_session *session, const struct imap_verb *verb);
+
+/* ---- session_state.c --------------------------------------------------------------------------- */
+bool imap_session_utf8(const struct imap_session *session); /* quoted strings may hold it */
 
 /* ---- session_send.c ---------------------------------------------------------------------------- */
 void imap_output_fini(struct imap_output *output);
@@ -83,6 +96,10 @@ uint64_t imap_output_sent(const struct imap_output *output);
 void imap_session_write(struct imap_session *session, struct imap_command *command);
 /* Goes on with session->writing after a "+". */
 void imap_session_write_on(struct imap_session *session);
+/* When the output has drained: adds a piece of what is being streamed. May end the session. */
+void imap_session_refill(struct imap_session *session);
+/* Before a command that is refused goes. */
+void imap_session_note_refusal(struct imap_session *session, const struct imap_command *command);
 void imap_session_write_done(struct imap_session *session); /* of IDLE */
 
 /* ---- session_recv.c ---------------------------------------------------------------------------- */

@@ -2,7 +2,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mem.h"
 #include "session_internal.h"
+
+#define WELCOME_MAX 1000
 
 void imap_session_take_caps(struct imap_session *session, const struct imap_caps *caps)
 {
@@ -91,16 +94,21 @@ static void take_effect(struct imap_session *session, const struct imap_command 
         session->state = IMAP_STATE_AUTHENTICATED;
         imap_session_leave_mailbox(session);
         break;
-    case IMAP_EFFECT_UNAUTHENTICATE:
+    case IMAP_EFFECT_UNAUTHENTICATE: /* RFC 8437 2: back to what the greeting was, but for TLS and COMPRESS */
         session->state = IMAP_STATE_NOT_AUTHENTICATED;
+        imap_caps_clear(&session->enabled);
         imap_session_leave_mailbox(session);
         break;
     case IMAP_EFFECT_STARTTLS:
-        session->tls = IMAP_TLS_STEP_AGREED;
+        session->pause = IMAP_PAUSE_TLS;
+        break;
+    case IMAP_EFFECT_COMPRESS:
+        session->pause = IMAP_PAUSE_COMPRESS;
         break;
     case IMAP_EFFECT_LOGOUT:
         session->state = IMAP_STATE_LOGOUT;
         break;
+    case IMAP_EFFECT_ENABLE:
     case IMAP_EFFECT_IDLE:
     case IMAP_EFFECT_NONE:
         break;
@@ -122,6 +130,7 @@ static enum imap_status take_tagged(struct imap_session *session, const struct i
         if (command->verb->effect == IMAP_EFFECT_SELECT)
             imap_session_leave_mailbox(session);
         set_refusal(command, response, &why);
+        imap_session_note_refusal(session, command);
         imap_session_finish(session, command, response, &why);
         return IMAP_OK;
     }
@@ -155,7 +164,7 @@ static enum imap_status take_continue(struct imap_session *session, const struct
 {
     uint64_t sent = imap_output_sent(&session->output);
     struct imap_command *first = session->flight.first;
-    if (session->writing && session->writing->end <= sent) {
+    if (session->writing && !session->streaming && session->writing->end <= sent) {
         imap_session_write_on(session);
         return IMAP_OK;
     }
@@ -179,6 +188,9 @@ static enum imap_status take_continue(struct imap_session *session, const struct
 static enum imap_status take_greeting(struct imap_session *session, const struct imap_response *response,
                                       struct imap_error *err)
 {
+    if (response->type == IMAP_RESP_OK || response->type == IMAP_RESP_PREAUTH ||
+        response->type == IMAP_RESP_BYE)
+        session->welcome = imap_xstrndup(response->text.text, strnlen(response->text.text, WELCOME_MAX));
     switch (response->type) {
     case IMAP_RESP_OK:
         session->state = IMAP_STATE_NOT_AUTHENTICATED;
@@ -287,20 +299,44 @@ static enum imap_status take_event(struct imap_session *session, enum imap_frame
     return IMAP_OK;
 }
 
+static enum imap_status die(struct imap_session *session, const struct imap_error *why,
+                            struct imap_error *err)
+{
+    imap_session_die(session, why->status, why);
+    if (err)
+        *err = *why;
+    return why->status;
+}
+
+/* What follows the OK of COMPRESS is for imap_session_compress_started. */
+static enum imap_status put_aside(struct imap_session *session, const char *data, size_t len,
+                                  struct imap_error *err)
+{
+    struct imap_error why;
+    if (imap_buf_append(&session->behind, data, len))
+        return IMAP_OK;
+    imap_error_set(&why, IMAP_LIMIT, "the server sent too much at once after its OK to COMPRESS");
+    return die(session, &why, err);
+}
+
 enum imap_status imap_session_feed(struct imap_session *session, const void *data, size_t len,
                                    struct imap_error *err)
 {
     const char *at = data;
+    if (session->pause == IMAP_PAUSE_NONE && session->behind.data)
+        imap_buf_fini(&session->behind);
     while (len > 0) {
         struct imap_error why;
         size_t used;
         if (session->state == IMAP_STATE_DEAD) {
             if (err)
                 *err = session->fate;
-            return session->fate.status == IMAP_LIMIT ? IMAP_LIMIT : IMAP_PROTO;
+            return session->fate.status;
         }
-        if (session->tls != IMAP_TLS_STEP_NONE) {
-            session->tls = IMAP_TLS_STEP_INTRUDED;
+        if (session->pause == IMAP_PAUSE_COMPRESS)
+            return put_aside(session, at, len, err);
+        if (session->pause != IMAP_PAUSE_NONE) {
+            session->pause = IMAP_PAUSE_TLS_INTRUDED;
             return IMAP_OK; /* imap_session_tls_started tells */
         }
         enum imap_frame_event event = imap_frame_feed(&session->frame, at, len, &used);
@@ -309,12 +345,8 @@ enum imap_status imap_session_feed(struct imap_session *session, const void *dat
         if (event == IMAP_FRAME_MORE)
             return IMAP_OK;
         enum imap_status status = take_event(session, event, &why);
-        if (status != IMAP_OK) {
-            imap_session_die(session, status, &why);
-            if (err)
-                *err = why;
-            return status;
-        }
+        if (status != IMAP_OK)
+            return die(session, &why, err);
     }
     return IMAP_OK;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 /* Literals up to this size are shown in the trace when they are text. */
 #define SHOWN_LITERAL_MAX 1000
 #define LITERAL_MINUS_MAX 4096 /* RFC 7888 5 */
+#define SOURCE_PIECE ((size_t)65536)
 
 /* ---- output ------------------------------------------------------------------------------------- */
 
@@ -93,14 +96,29 @@ static void end_line(struct imap_session *session)
     imap_session_trace_end(session, IMAP_TRACE_CLIENT);
 }
 
+static bool is_literal_minus(const struct imap_session *session, uint64_t len)
+{
+    return imap_caps_has(&session->caps, IMAP_CAP_LITERAL_MINUS) && len <= LITERAL_MINUS_MAX;
+}
+
+/* A message goes as UTF8 (~{n} ...) (RFC 6855 4). */
+static bool wraps(const struct imap_session *session, const struct imap_segment *segment)
+{
+    return segment->message && imap_caps_has(&session->enabled, IMAP_CAP_UTF8_ACCEPT);
+}
+
 /* True when the server must say "+" first. */
-static bool announce_literal(struct imap_session *session, size_t len)
+static bool announce_literal(struct imap_session *session, const struct imap_segment *segment)
 {
     const struct imap_caps *caps = &session->caps;
-    bool at_once = imap_caps_has(caps, IMAP_CAP_LITERAL_PLUS) ||
-                   (imap_caps_has(caps, IMAP_CAP_LITERAL_MINUS) && len <= LITERAL_MINUS_MAX);
-    char text[32];
-    int text_len = snprintf(text, sizeof text, "{%zu%s}", len, at_once ? "+" : "");
+    bool at_once = imap_caps_has(caps, IMAP_CAP_LITERAL_PLUS) || is_literal_minus(session, segment->len);
+    bool literal8 = segment->literal8 || wraps(session, segment);
+    if (literal8 && !imap_caps_has(caps, IMAP_CAP_BINARY))
+        at_once = false; /* RFC 7888 6 */
+    char text[40];
+    int text_len =
+        snprintf(text, sizeof text, "%s%s{%" PRIu64 "%s}", wraps(session, segment) ? "UTF8 (" : "",
+                 literal8 ? "~" : "", segment->len, at_once ? "+" : "");
     write_text(session, text, (size_t)text_len);
     end_line(session);
     return !at_once;
@@ -116,41 +134,89 @@ static bool is_showable(const char *bytes, size_t len)
     return true;
 }
 
-static void write_literal(struct imap_session *session, const char *bytes, size_t len)
+static void trace_size(struct imap_session *session, uint64_t len)
 {
     char text[32];
-    append(&session->output, bytes, len);
-    if (is_showable(bytes, len)) {
-        imap_session_trace_add(session, bytes, len);
-        return;
-    }
-    int text_len = snprintf(text, sizeof text, "{%zu}", len);
+    int text_len = snprintf(text, sizeof text, "{%" PRIu64 "}", len);
     imap_session_trace_add(session, text, (size_t)text_len);
+}
+
+static void write_literal(struct imap_session *session, const char *bytes, size_t len)
+{
+    append(&session->output, bytes, len);
+    if (is_showable(bytes, len))
+        imap_session_trace_add(session, bytes, len);
+    else
+        trace_size(session, len);
+}
+
+static void write_quoted(struct imap_session *session, const char *str, size_t len)
+{
+    write_text(session, "\"", 1);
+    for (size_t i = 0; i < len; i++) {
+        if (str[i] == '"' || str[i] == '\\')
+            write_text(session, "\\", 1);
+        write_text(session, str + i, 1);
+    }
+    write_text(session, "\"", 1);
+}
+
+/* Those that follow a literal's announcement. True when they are all written. */
+static bool write_literal_bytes(struct imap_session *session, const struct imap_command *command,
+                                const struct imap_segment *segment)
+{
+    const char *bytes = command->bytes + command->bytes_next;
+    if (segment->kind == IMAP_SEGMENT_SECRET_LITERAL) {
+        write_secret(session, bytes, segment->len);
+    } else if (segment->kind == IMAP_SEGMENT_LITERAL) {
+        write_literal(session, bytes, segment->len);
+    } else if (command->source_left > 0) {
+        session->streaming = true;
+        return false;
+    } else {
+        trace_size(session, segment->len);
+        if (wraps(session, segment))
+            write_text(session, ")", 1);
+    }
+    return true;
+}
+
+/* True when the whole segment is written, false when it waits for "+" or for its source. */
+static bool write_segment(struct imap_session *session, struct imap_command *command,
+                          const struct imap_segment *segment)
+{
+    const char *bytes = command->bytes + command->bytes_next;
+    if (segment->kind == IMAP_SEGMENT_TEXT) {
+        write_text(session, bytes, segment->len);
+    } else if (segment->kind == IMAP_SEGMENT_SECRET) {
+        write_secret(session, bytes, segment->len);
+    } else if (segment->quotable && imap_session_utf8(session)) {
+        write_quoted(session, bytes, segment->len);
+    } else {
+        bool announced = command->announced;
+        command->announced = true;
+        if (!announced)
+            command->source_left = segment->kind == IMAP_SEGMENT_SOURCE ? segment->len : 0;
+        if (!announced && announce_literal(session, segment))
+            return false;
+        return write_literal_bytes(session, command, segment);
+    }
+    return true;
 }
 
 static void write_segments(struct imap_session *session, struct imap_command *command)
 {
     while (command->segment_next < command->segment_count) {
         const struct imap_segment *segment = &command->segments[command->segment_next];
-        const char *bytes = command->bytes + command->bytes_next;
-        bool secret = segment->kind == IMAP_SEGMENT_SECRET || segment->kind == IMAP_SEGMENT_SECRET_LITERAL;
-        bool literal = segment->kind == IMAP_SEGMENT_LITERAL || segment->kind == IMAP_SEGMENT_SECRET_LITERAL;
-        if (literal && !command->announced) {
-            command->announced = true;
-            if (announce_literal(session, segment->len)) {
-                session->writing = command;
-                command->end = session->output.written;
-                return;
-            }
+        bool whole = write_segment(session, command, segment);
+        command->end = session->output.written;
+        if (!whole) {
+            session->writing = command;
+            return;
         }
-        if (secret)
-            write_secret(session, bytes, segment->len);
-        else if (literal)
-            write_literal(session, bytes, segment->len);
-        else
-            write_text(session, bytes, segment->len);
         command->announced = false;
-        command->bytes_next += segment->len;
+        if (segment->kind != IMAP_SEGMENT_SOURCE)
+            command->bytes_next += segment->len;
         command->segment_next++;
     }
     end_line(session);
@@ -158,6 +224,83 @@ static void write_segments(struct imap_session *session, struct imap_command *co
     command->end = session->output.written;
     session->writing = NULL;
 }
+
+/* ---- sources ------------------------------------------------------------------------------------ */
+
+static size_t piece(uint64_t left)
+{
+    return left < SOURCE_PIECE ? (size_t)left : SOURCE_PIECE;
+}
+
+/* Half a message must never be taken for a whole one, so the line has to go. */
+static void fail_source(struct imap_session *session, ssize_t result)
+{
+    struct imap_error why;
+    if (result < 0 && result >= -4095)
+        imap_error_sys(&why, (int)-result, "cannot read what is to be sent");
+    else
+        imap_error_sys(&why, EIO, "what is to be sent has not the size announced");
+    imap_session_break_off(session, session->writing, &why);
+}
+
+static void write_source(struct imap_session *session)
+{
+    struct imap_command *command = session->writing;
+    const struct imap_segment *segment = &command->segments[command->segment_next];
+    struct imap_output *output = &session->output;
+    size_t want = piece(command->source_left);
+    make_room(output, want);
+    ssize_t got = segment->next(segment->arg, output->data + output->end, want);
+    if (got <= 0 || (size_t)got > want) {
+        fail_source(session, got);
+        return;
+    }
+    output->end += (size_t)got;
+    output->written += (uint64_t)got;
+    command->end = output->written;
+    command->source_left -= (uint64_t)got;
+    if (command->source_left > 0)
+        return;
+    session->streaming = false;
+    write_segments(session, command);
+}
+
+/* The command was refused, but the server still waits for what it was promised, and for the line's end. */
+static void write_owed(struct imap_session *session)
+{
+    struct imap_output *output = &session->output;
+    size_t len = piece(session->owed);
+    make_room(output, len);
+    memset(output->data + output->end, ' ', len);
+    output->end += len;
+    output->written += len;
+    session->owed -= len;
+    if (session->owed > 0)
+        return;
+    trace_size(session, session->owed_size);
+    end_line(session);
+}
+
+void imap_session_refill(struct imap_session *session)
+{
+    bool alive = session->state != IMAP_STATE_DEAD && session->state != IMAP_STATE_LOGOUT;
+    if (!alive || session->output.begin < session->output.end)
+        return;
+    if (session->streaming)
+        write_source(session);
+    else if (session->owed > 0)
+        write_owed(session);
+}
+
+void imap_session_note_refusal(struct imap_session *session, const struct imap_command *command)
+{
+    if (!session->streaming || session->writing != command)
+        return;
+    session->owed = command->source_left;
+    session->owed_size = command->segments[command->segment_next].len;
+}
+
+/* ---- whole commands ----------------------------------------------------------------------------- */
 
 static void prepare(struct imap_session *session, struct imap_command *command)
 {
@@ -182,6 +325,8 @@ static void prepare(struct imap_session *session, struct imap_command *command)
     case IMAP_EFFECT_NONE:
     case IMAP_EFFECT_UNAUTHENTICATE:
     case IMAP_EFFECT_STARTTLS:
+    case IMAP_EFFECT_COMPRESS:
+    case IMAP_EFFECT_ENABLE:
     case IMAP_EFFECT_DESELECT:
     case IMAP_EFFECT_LOGOUT:
         break;

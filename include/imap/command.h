@@ -76,8 +76,9 @@ void imap_command_criteria(struct imap_command *command, const char *criteria);
 /* Flags or other items as IMAP text; parentheses are put round it where they are missing. */
 void imap_command_list(struct imap_command *command, const char *items);
 /* A literal of exactly size octets that are asked for while they are sent: next returns 1 to size of them,
- * 0 or -errno when there are no more, which costs the connection (the command fails with IMAP_SYS). With
- * literal8 as ~{n} (RFC 3516, RFC 6855). arg lives until `done`. */
+ * 0 or -errno when there are no more, which costs the connection (the command fails with IMAP_SYS, and
+ * EIO for 0). It is called from imap_session_pull, must not block for long, must not call the session, and
+ * is never called again once `done` was. With literal8 as ~{n} (RFC 3516, RFC 6855). */
 typedef ssize_t imap_command_source_next(void *arg, void *buf, size_t size);
 void imap_command_source(struct imap_command *command, uint64_t size, bool literal8,
                          imap_command_source_next *next, void *arg);

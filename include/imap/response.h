@@ -115,7 +115,8 @@ struct imap_search {
     uint64_t modseq; /* RFC 7162, 0 when absent */
 };
 
-/* THREAD (RFC 5256 4). A message that is not there but holds its children together has number 0. */
+/* THREAD (RFC 5256 4). A message that is not there but holds its children together has number 0. A tree may be
+ * as deep as it has messages, so recursion over child is not the way to walk one that a server sent. */
 struct imap_thread {
     uint32_t number;                        /* sequence number or UID, as asked for */
     const struct imap_thread *child, *next; /* the first answer to it; its next sibling */
@@ -139,14 +140,18 @@ struct imap_vanished {
 
 struct imap_response {
     enum imap_response_type type;
-    const char *tag;                   /* NULL for untagged */
-    const char *name;                  /* of the response, upper-cased: "FETCH", "XLIST"; "" for CONTINUE */
-    uint32_t number;                   /* the leading number of EXISTS, FETCH ..., else 0 */
+    const char *tag;     /* NULL for untagged */
+    const char *name;    /* of the response, upper-cased: "FETCH", "XLIST"; "" for CONTINUE */
+    uint32_t number;     /* the leading number of EXISTS, FETCH ..., else 0 */
+    uint32_t renumbered; /* how often EXPUNGE or VANISHED has changed what sequence numbers stand
+                                        * for before this one; they mean the same where it is the same */
     enum imap_response_type malformed; /* what it is by its name where its arguments make no sense: type
                                         * is UNKNOWN then; else UNKNOWN, which is 0 */
     const struct imap_value *values;   /* a LIST of what follows the name; NULL for status responses */
     const char *raw;                   /* the bytes without the final CRLF; streamed literals left out */
     size_t raw_len;
+    const size_t *streamed; /* where in raw, rising: right behind the line ends that announce them */
+    size_t streamed_count;
     union {
         struct imap_text text; /* also CONTINUE */
         struct imap_caps *caps;

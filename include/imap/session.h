@@ -44,6 +44,8 @@ struct imap_session_events {
     void (*untagged)(void *arg, const struct imap_response *response);
     /* One line for the trace, without CRLF, secrets already masked; bodies as {n} only. May be NULL. */
     void (*trace)(void *arg, enum imap_trace_direction direction, const char *line, size_t len);
+    /* After `untagged`, an untagged response that answers no command. May be NULL. */
+    void (*unasked)(void *arg, const struct imap_response *response);
 };
 
 /* limits NULL: the defaults. */
@@ -51,8 +53,8 @@ struct imap_session *imap_session_new(const struct imap_session_events *events, 
                                       const struct imap_limits *limits);
 void imap_session_free(struct imap_session **session); /* fails what is pending with IMAP_CANCEL first */
 
-/* Takes all of data. IMAP_OK; IMAP_PROTO or IMAP_LIMIT when the stream cannot be trusted any more:
- * the session is then dead, every command was failed, and err says what the server did. */
+/* Takes all of data. IMAP_OK; IMAP_PROTO or IMAP_LIMIT when the stream cannot be trusted any more: the session
+ * is then dead, every command was failed, and err says what the server did. A dead one tells its fate. */
 enum imap_status imap_session_feed(struct imap_session *session, const void *data, size_t len,
                                    struct imap_error *err) IMAP_CHECK;
 /* The bytes that may be sent now; NULL with *len 0 when there are none. Valid until the next call on
@@ -69,6 +71,9 @@ void imap_session_lost(struct imap_session *session, const struct imap_error *wh
  * `done` has been called. */
 enum imap_status imap_session_submit(struct imap_session *session, struct imap_command *command,
                                      struct imap_error *err);
+/* Takes back a command that was submitted and not done, if nothing of it was written yet: frees it without
+ * calling `done`. Not to be called from a callback. */
+bool imap_session_withdraw(struct imap_session *session, struct imap_command *command);
 /* Answers a "+" of AUTHENTICATE with one line (base64, empty allowed, "*" aborts), traced as ***. */
 void imap_session_continue(struct imap_session *session, const char *line, size_t len);
 /* Ends a running IDLE by DONE; nothing when none runs. IDLE is also ended by itself before the next
@@ -76,16 +81,19 @@ void imap_session_continue(struct imap_session *session, const char *line, size_
 void imap_session_idle_done(struct imap_session *session);
 
 enum imap_state imap_session_state(const struct imap_session *session);
+/* Why the session is dead, IMAP_OK inside while it is not: imap_session_pull tells only by this. */
+const struct imap_error *imap_session_fate(const struct imap_session *session);
+/* The human part of the greeting, at most 1000 bytes of it; "" before it came. */
+const char *imap_session_welcome(const struct imap_session *session);
 const struct imap_caps *imap_session_caps(const struct imap_session *session);
 /* True from greeting, login or ENABLE on until they must be asked anew (after STARTTLS and login). */
 bool imap_session_caps_known(const struct imap_session *session);
 /* After the OK of STARTTLS and before the handshake: IMAP_PROTO if bytes followed it. Forgets all
- * capabilities (RFC 3501 6.2.1). No byte may be fed between that OK and this call. */
+ * capabilities (RFC 3501 6.2.1). */
 enum imap_status imap_session_tls_started(struct imap_session *session, struct imap_error *err) IMAP_CHECK;
 
-/* After the OK of COMPRESS: what followed it on the wire is compressed already, was not parsed, and is
- * handed back here; valid until the next call on the session. Nothing is parsed or sent between the OK and
- * this call. IMAP_USAGE: no COMPRESS was agreed upon. */
+/* After the feed that brought the OK of COMPRESS: what followed it is compressed already, was not parsed, and
+ * is handed back; valid until the next feed. Nothing is parsed or sent before. IMAP_USAGE: no such OK. */
 enum imap_status imap_session_compress_started(struct imap_session *session, const void **rest_out,
                                                size_t *len_out, struct imap_error *err) IMAP_CHECK;
 /* What ENABLE has switched on (RFC 5161), as capabilities. With UTF8=ACCEPT or IMAP4REV2 among them mailbox

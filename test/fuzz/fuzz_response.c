@@ -162,6 +162,56 @@ static void visit_namespaces(struct outcome *outcome, const struct imap_namespac
         mix_text(outcome, entry->prefix);
 }
 
+/* Without recursion, as trees may be deep. */
+static void visit_threads(struct outcome *outcome, const struct imap_thread *roots)
+{
+    size_t count = 0, room = 16;
+    const struct imap_thread **todo = malloc(room * sizeof(*todo));
+
+    if (!todo)
+        abort();
+    if (roots)
+        todo[count++] = roots;
+    while (count > 0) {
+        const struct imap_thread *thread = todo[--count];
+
+        mix_number(outcome, thread->number);
+        if (count + 2 > room) {
+            room *= 2;
+            todo = realloc(todo, room * sizeof(*todo));
+            if (!todo)
+                abort();
+        }
+        if (thread->next)
+            todo[count++] = thread->next;
+        if (thread->child)
+            todo[count++] = thread->child;
+    }
+    free(todo);
+}
+
+static void visit_acl(struct outcome *outcome, const struct imap_acl *acl)
+{
+    mix_text(outcome, acl->name);
+    for (const struct imap_acl_entry *entry = acl->entries; entry; entry = entry->next) {
+        mix_text(outcome, entry->identifier);
+        mix_text(outcome, entry->rights);
+    }
+}
+
+static void visit_metadata(struct outcome *outcome, const struct imap_metadata *metadata)
+{
+    mix_text(outcome, metadata->name);
+    for (const struct imap_metadata_entry *entry = metadata->entries; entry; entry = entry->next) {
+        mix_text(outcome, entry->entry);
+        mix_text(outcome, entry->attribute);
+        if (entry->value)
+            mix(outcome, entry->value, entry->value_len);
+        if (!entry->value && entry->value_len)
+            abort();
+    }
+}
+
 static void visit_by_type(struct outcome *outcome, const struct imap_response *response)
 {
     switch (response->type) {
@@ -218,6 +268,23 @@ static void visit_by_type(struct outcome *outcome, const struct imap_response *r
     case IMAP_RESP_QUOTAROOT:
         mix_text(outcome, response->quotaroot.name);
         visit_values(outcome, response->quotaroot.roots);
+        break;
+    case IMAP_RESP_THREAD:
+        visit_threads(outcome, response->threads);
+        break;
+    case IMAP_RESP_ACL:
+    case IMAP_RESP_MYRIGHTS:
+        visit_acl(outcome, &response->acl);
+        break;
+    case IMAP_RESP_LISTRIGHTS:
+        mix_text(outcome, response->listrights.name);
+        mix_text(outcome, response->listrights.identifier);
+        mix_text(outcome, response->listrights.required);
+        visit_values(outcome, response->listrights.optional);
+        break;
+    case IMAP_RESP_METADATA:
+    case IMAP_RESP_ANNOTATION:
+        visit_metadata(outcome, &response->metadata);
         break;
     default:
         break;

@@ -24,6 +24,8 @@ struct replay {
     struct imap_session *session;
     struct imap_limits limits;
     bool dead, held;
+    size_t room;  /* bytes that the line takes while held */
+    size_t taken; /* bytes of a literal that were expected before its end */
     enum { BODIES_STREAM, BODIES_REFUSE, BODIES_BUFFER } bodies;
     struct text pending; /* of the server, not yet fed */
     struct text wire;    /* of the client, not yet expected */
@@ -184,11 +186,16 @@ static void on_done(void *arg, const struct imap_result *result)
 static void collect(struct replay *replay)
 {
     size_t len;
-    const void *bytes = imap_session_pull(replay->session, &len);
-    if (replay->held || len == 0)
-        return;
-    text_add(&replay->wire, bytes, len);
-    imap_session_sent(replay->session, len);
+    const void *bytes;
+    while ((bytes = imap_session_pull(replay->session, &len))) {
+        if (replay->held && len > replay->room)
+            len = replay->room;
+        if (len == 0)
+            break;
+        text_add(&replay->wire, bytes, len);
+        imap_session_sent(replay->session, len);
+        replay->room -= len;
+    }
 }
 
 static void feed(struct replay *replay, const char *data, size_t len)
@@ -319,11 +326,13 @@ static void run_client(struct replay *replay, const char *line)
         (void)!imap_session_tls_started(replay->session, NULL);
         collect(replay);
     }
-    size_t len = replay->wire.len ? text_match_line(line, replay->wire.data, replay->wire.len) : 0;
+    size_t len =
+        replay->wire.len ? text_match_line(line, replay->taken, replay->wire.data, replay->wire.len) : 0;
     if (len == 0)
         FAIL(replay, "expected to be sent: %s\n   instead: %.300s", line,
              replay->wire.len ? replay->wire.data : "");
     text_take(&replay->wire, len);
+    replay->taken = 0;
     size_t traced = strcspn(replay->traced.data, "\n");
     if (strlen(line) != traced || memcmp(line, replay->traced.data, traced) != 0)
         FAIL(replay, "traced as: %.*s", (int)traced, replay->traced.data);
@@ -368,6 +377,10 @@ static const char *ask(const struct replay *replay, const char *what, const char
         return imap_session_caps_known(session) ? "known" : "unknown";
     if (strcmp(what, "has") == 0)
         return imap_caps_has_name(imap_session_caps(session), argument) ? "yes" : "no";
+    if (strcmp(what, "enabled") == 0)
+        return imap_caps_has_name(imap_session_enabled(session), argument) ? "yes" : "no";
+    if (strcmp(what, "welcome") == 0)
+        return imap_session_welcome(session);
     if (strcmp(what, "idling") == 0)
         return imap_session_idling(session) ? "yes" : "no";
     if (strcmp(what, "exists") == 0)
@@ -395,7 +408,8 @@ static const char *ask(const struct replay *replay, const char *what, const char
 static void run_question(struct replay *replay, const char *line)
 {
     char text[64], what[32], argument[64] = "", value[256];
-    bool has_argument = strncmp(line, "uid ", 4) == 0 || strncmp(line, "has ", 4) == 0;
+    bool has_argument =
+        strncmp(line, "uid ", 4) == 0 || strncmp(line, "has ", 4) == 0 || strncmp(line, "enabled ", 8) == 0;
     if (has_argument)
         ck_assert_int_eq(sscanf(line, "%31s %63s %255[^\n]", what, argument, value), 3);
     else
@@ -435,6 +449,25 @@ static void set_limits(struct replay *replay, const char *line)
     start(replay);
 }
 
+static void run_compress(struct replay *replay, const char *line)
+{
+    struct text rest = {0}, token = {0};
+    const void *behind;
+    size_t len;
+    struct imap_error err = {IMAP_OK};
+    line = text_next_token(line, &token, false);
+    text_add(&rest, "", 0);
+    text_unescape(&rest, line, false);
+    enum imap_status status = imap_session_compress_started(replay->session, &behind, &len, &err);
+    ck_assert_int_eq(status, err.status);
+    if (strcmp(token.data, imap_status_name(status)) != 0)
+        FAIL(replay, "compress_started: %s", imap_status_name(status));
+    if (len != rest.len || (len > 0 && memcmp(behind, rest.data, len) != 0))
+        FAIL(replay, "behind the OK: %.*s", (int)len, len ? (const char *)behind : "");
+    free(rest.data);
+    free(token.data);
+}
+
 static void run_action(struct replay *replay, const char *line)
 {
     collect(replay);
@@ -454,12 +487,24 @@ static void run_action(struct replay *replay, const char *line)
         ck_assert_int_eq(status, err.status);
         if (strcmp(line + 4, imap_status_name(status)) != 0)
             FAIL(replay, "tls_started: %s", imap_status_name(status));
+    } else if (strncmp(line, "compress ", 9) == 0) {
+        run_compress(replay, line + 9);
     } else if (strncmp(line, "continue", 8) == 0) {
         const char *answer = line + 8 + (line[8] == ' ');
         imap_session_continue(replay->session, answer, strlen(answer));
         collect(replay);
     } else if (strcmp(line, "hold") == 0) {
         replay->held = true;
+        replay->room = 0;
+    } else if (strncmp(line, "room ", 5) == 0) {
+        replay->held = true;
+        replay->room = strtoul(line + 5, NULL, 10);
+    } else if (strncmp(line, "taken ", 6) == 0) {
+        size_t taken = strtoul(line + 6, NULL, 10);
+        if (taken != replay->wire.len)
+            FAIL(replay, "taken: %zu", replay->wire.len);
+        text_take(&replay->wire, taken);
+        replay->taken += taken;
     } else if (strcmp(line, "release") == 0) {
         replay->held = false;
         collect(replay);

@@ -16,12 +16,17 @@
  *                  Every done, body and breach must be expected; the others only where a transcript
  *                  expects one of their kind.
  *   ? what value   what the session tells now: state, mailbox, exists, uidvalidity, uidnext, modseq,
- *                  readonly, uid SEQ, caps (known, unknown), has WORD (yes, no), pending, flight, idling
+ *                  readonly, uid SEQ, caps (known, unknown), has WORD (yes, no), enabled WORD (yes, no),
+ *                  pending, flight, idling, welcome
  *   ! action       quiet (nothing may be sent now), lost, idle_done, tls STATUS, continue LINE,
- *                  hold and release (the line takes no bytes), bodies stream|refuse|buffer (of the
+ *                  compress STATUS BYTES (that were behind its OK),
+ *                  hold and release (the line takes no bytes), room N (it takes N, then holds), taken N (all
+ *                  that was sent and not yet expected: N bytes of a literal of which a C: line shows the end),
+ *                  bodies stream|refuse|buffer (of the
  *                  commands submitted from here on), limits NAME=NUMBER ...
  * A trace (imapfs -d) is a transcript as it is: of its first connection's lines, without checks.
- * Arguments of a command: @string, %mailbox, $secret, #set, anything else is raw. A string may be quoted.
+ * Arguments of a command: @string, %mailbox, $secret, #set, &set as a user writes it, =criteria, ^SIZE a source
+ * (^~SIZE literal8; ^SIZE!N fails and ^SIZE?N ends after N bytes), anything else is raw. It may be quoted.
  * Escapes: \x{0d} is a byte, \*{N}{text} is text N times.
  */
 #ifndef TRANSCRIPT_H

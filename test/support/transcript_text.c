@@ -2,6 +2,7 @@
 #include "transcript_text.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,10 +88,46 @@ void text_add_set(struct imap_command *command, const char *text)
     imap_seqset_fini(&set);
 }
 
+/* Octets of "^200!50": the bytes are "s", at most 1000 at a time, and after 50 comes EIO ("?": the end). */
+struct source {
+    uint64_t left, good;
+    int result;
+};
+
+static ssize_t next_of_source(void *arg, void *buf, size_t size)
+{
+    struct source *source = arg;
+    ck_assert_uint_gt(size, 0);
+    ck_assert_uint_le(size, source->left);
+    if (source->good == 0)
+        return source->result;
+    if (size > 1000)
+        size = 1000;
+    if (size > source->good)
+        size = (size_t)source->good;
+    memset(buf, 's', size);
+    source->good -= size;
+    source->left -= size;
+    return (ssize_t)size;
+}
+
+static void add_source(struct imap_command *command, const char *text)
+{
+    static struct source sources[16]; /* more than one transcript has at a time */
+    static unsigned next;
+    struct source *source = &sources[next++ % 16];
+    char *end;
+    bool literal8 = *text == '~';
+    uint64_t size = strtoull(text + literal8, &end, 10);
+    *source = (struct source){.left = size, .good = *end ? strtoull(end + 1, NULL, 10) : size};
+    source->result = *end == '!' ? -EIO : 0;
+    imap_command_source(command, size, literal8, next_of_source, source);
+}
+
 void text_add_argument(struct imap_command *command, const char *token)
 {
     struct text text = {0};
-    text_unescape(&text, token + (*token && strchr("@%$#", *token)), false);
+    text_unescape(&text, token + (*token && strchr("@%$#^&=", *token)), false);
     const char *value = text.data ? text.data : "";
     switch (*token) {
     case '@':
@@ -104,6 +141,15 @@ void text_add_argument(struct imap_command *command, const char *token)
         break;
     case '#':
         text_add_set(command, value);
+        break;
+    case '^':
+        add_source(command, value);
+        break;
+    case '&':
+        imap_command_set(command, value);
+        break;
+    case '=':
+        imap_command_criteria(command, value);
         break;
     default:
         imap_command_raw(command, value);
@@ -123,12 +169,12 @@ const char *text_take_verb(const char *line, char *verb, size_t size)
     return line + strspn(line, " ");
 }
 
-size_t text_match_line(const char *line, const char *wire, size_t wire_len)
+size_t text_match_line(const char *line, size_t taken, const char *wire, size_t wire_len)
 {
     size_t at = 0, size;
     int used = 0;
     if (sscanf(line, "{%zu}%n", &size, &used) == 1 && used) {
-        at = size;
+        at = size - taken;
         line += used;
     }
     while (*line) {

@@ -27,7 +27,7 @@ const char *text_take_verb(const char *line, char *verb, size_t size);
 void text_add_set(struct imap_command *command, const char *text); /* raw if it is none */
 void text_add_argument(struct imap_command *command, const char *token);
 /* Length of the wire's line if it matches, else 0. *** stands for any bytes, {n} at its start for n bytes
- * (of a literal). */
-size_t text_match_line(const char *line, const char *wire, size_t wire_len);
+ * (of a literal; taken of them are gone already). */
+size_t text_match_line(const char *line, size_t taken, const char *wire, size_t wire_len);
 
 #endif

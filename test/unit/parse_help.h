@@ -51,6 +51,25 @@ static inline void help_literal(struct transcript *t)
     }
 }
 
+/* What a response keeps of its bytes suffices to read it again. */
+static inline void help_again(const struct imap_response *response)
+{
+    struct imap_bytes bytes = {response->raw, response->raw_len, response->streamed,
+                               response->streamed_count};
+    struct imap_response again;
+    struct imap_arena arena;
+
+    imap_arena_init(&arena, IMAP_RESP_ARENA_CAP(LIMIT));
+    ck_assert_int_eq(imap_resp_parse(&bytes, DEPTH, &arena, &again, NULL), IMAP_OK);
+    ck_assert_int_eq(again.type, response->type);
+    ck_assert_uint_eq(again.number, response->number);
+    if (again.type == IMAP_RESP_FETCH) {
+        ck_assert_uint_eq(again.fetch.has, response->fetch.has);
+        ck_assert_uint_eq(again.fetch.uid, response->fetch.uid);
+    }
+    imap_arena_fini(&arena);
+}
+
 static inline void help_response(struct transcript *t)
 {
     struct imap_response response;
@@ -59,6 +78,8 @@ static inline void help_response(struct transcript *t)
     imap_arena_reset(&t->arena);
     t->status = imap_resp_parse(&t->frame.bytes, DEPTH, &t->arena, &response, &err);
     ck_assert_int_eq(err.status, t->status);
+    if (t->status == IMAP_OK)
+        help_again(&response);
     if (t->status == IMAP_OK && t->check)
         t->check(&response, t->responses);
     t->responses++;

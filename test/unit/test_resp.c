@@ -329,7 +329,7 @@ START_TEST(lists_too_deep_are_refused)
     struct imap_buf wire;
 
     imap_buf_init(&wire, LIMIT);
-    ck_assert(imap_buf_append_str(&wire, "* THREAD "));
+    ck_assert(imap_buf_append_str(&wire, "* XDEEP "));
     for (int i = 0; i < 65; i++)
         ck_assert(imap_buf_append_str(&wire, "("));
     ck_assert(imap_buf_append_str(&wire, "1"));

@@ -152,6 +152,68 @@ START_TEST(a_callback_may_end_the_session)
 }
 END_TEST
 
+START_TEST(what_was_not_written_can_be_withdrawn)
+{
+    struct client client;
+    struct imap_command *held = imap_command_new("NOOP"), *login = imap_command_new("LOGIN");
+    start(&client);
+    imap_command_raw(login, "joe secret");
+    ck_assert_int_eq(imap_session_submit(client.session, login, NULL), IMAP_OK);
+    ck_assert_int_eq(imap_session_submit(client.session, held, NULL), IMAP_OK);
+    submit(&client, "CAPABILITY", NULL);
+    ck_assert(imap_session_withdraw(client.session, held));
+    ck_assert_uint_eq(imap_session_pending(client.session), 2);
+    ck_assert_int_eq(feed(&client, "* OK hi\r\n"), IMAP_OK);
+    ck_assert(imap_session_withdraw(client.session, login));
+    /* LOGIN held it back no longer */
+    expect_sent(&client, "a1 CAPABILITY\r\n");
+    ck_assert_int_eq(feed(&client, "a1 OK\r\n"), IMAP_OK);
+    ck_assert_int_eq(client.done, 1);
+    imap_session_free(&client.session);
+}
+END_TEST
+
+START_TEST(what_was_written_cannot_be_withdrawn)
+{
+    struct client client;
+    struct imap_command *command = imap_command_new("NOOP");
+    size_t len;
+    start(&client);
+    ck_assert_int_eq(feed(&client, "* PREAUTH hi\r\n"), IMAP_OK);
+    ck_assert_int_eq(imap_session_submit(client.session, command, NULL), IMAP_OK);
+    ck_assert_ptr_nonnull(imap_session_pull(client.session, &len));
+    ck_assert(!imap_session_withdraw(client.session, command));
+    expect_sent(&client, "a1 NOOP\r\n");
+    ck_assert(!imap_session_withdraw(client.session, command));
+    ck_assert_int_eq(feed(&client, "a1 OK\r\n"), IMAP_OK);
+    imap_session_free(&client.session);
+}
+END_TEST
+
+static void on_unasked(void *arg, const struct imap_response *response)
+{
+    struct client *client = arg;
+    (void)response;
+    client->bodies++;
+}
+
+START_TEST(what_nobody_asked_for_is_told_apart)
+{
+    static const struct imap_session_events events = {.unasked = on_unasked};
+    struct client client = {.last = IMAP_SYS};
+    client.session = imap_session_new(&events, &client, NULL);
+    select_mailbox(&client, 2); /* the greeting is nobody's, EXISTS is SELECT's */
+    ck_assert_int_eq(client.bodies, 1);
+    submit(&client, "UID FETCH", "7 (FLAGS)");
+    expect_sent(&client, "a2 UID FETCH 7 (FLAGS)\r\n");
+    ck_assert_int_eq(feed(&client, "* 1 FETCH (UID 7 FLAGS ())\r\n"), IMAP_OK);
+    ck_assert_int_eq(client.bodies, 1);
+    ck_assert_int_eq(feed(&client, "* 3 EXISTS\r\na2 OK\r\n* 1 FETCH (FLAGS ())\r\n"), IMAP_OK);
+    ck_assert_int_eq(client.bodies, 3);
+    imap_session_free(&client.session);
+}
+END_TEST
+
 START_TEST(lost_tells_why)
 {
     struct client client;
@@ -334,6 +396,7 @@ START_TEST(refused_commands_are_done_at_once)
 END_TEST
 
 UNIT_MAIN("session", done_may_submit, done_may_submit_while_the_session_dies, a_callback_may_end_the_session,
-          lost_tells_why, the_words_of_bye_are_the_error, written_a_byte_at_a_time,
-          secrets_are_wiped_once_sent, an_answer_counts_once_the_command_is_sent, bodies_are_not_copied,
-          a_long_queue_is_linear, refused_commands_are_done_at_once)
+          what_was_not_written_can_be_withdrawn, what_was_written_cannot_be_withdrawn,
+          what_nobody_asked_for_is_told_apart, lost_tells_why, the_words_of_bye_are_the_error,
+          written_a_byte_at_a_time, secrets_are_wiped_once_sent, an_answer_counts_once_the_command_is_sent,
+          bodies_are_not_copied, a_long_queue_is_linear, refused_commands_are_done_at_once)
