@@ -291,7 +291,7 @@ static void dial(struct imap_conn *conn)
     struct imap_error why = {0};
 
     imap_line_init(&conn->line, &pool->endpoint, &events, conn);
-    if (imap_dial(&conn->line, pool->cancel_fd, &why) == IMAP_OK)
+    if (imap_conn_dial(conn, &why) == IMAP_OK)
         work(conn);
     else
         imap_pool_conn_failed(conn, &why);

@@ -24,13 +24,14 @@ static enum imap_status open_transport(struct imap_line *line, int64_t deadline_
     return status;
 }
 
-enum imap_status imap_dial(struct imap_line *line, int cancel_fd, struct imap_error *err)
+enum imap_status imap_dial(struct imap_line *line, const struct imap_credentials *credentials, int cancel_fd,
+                           struct imap_error *err)
 {
     int64_t timeout = line->endpoint->timeout_ms;
     enum imap_status status = open_transport(line, imap_net_now() + timeout, cancel_fd, err);
 
     if (status == IMAP_OK)
-        status = imap_login(line, imap_net_now() + timeout, cancel_fd, err);
+        status = imap_login(line, credentials, imap_net_now() + timeout, cancel_fd, err);
     return status;
 }
 

@@ -5,11 +5,14 @@
 #ifndef IMAP_DIAL_H
 #define IMAP_DIAL_H
 
+#include "imap/auth.h"
+
 #include "line.h"
 
-/* Opens the transport (within the endpoint's timeout) and logs in (within another). line was inited;
- * on failure it must still be finished. err must not be NULL. */
-enum imap_status imap_dial(struct imap_line *line, int cancel_fd, struct imap_error *err) IMAP_CHECK;
+/* Opens the transport (within the endpoint's timeout) and logs in (within another), by the endpoint's user
+ * and password where credentials is NULL. line was inited; on failure it must still be finished. err must not be NULL. */
+enum imap_status imap_dial(struct imap_line *line, const struct imap_credentials *credentials, int cancel_fd,
+                           struct imap_error *err) IMAP_CHECK;
 /* Says LOGOUT and waits a little for the answer; for a line with nothing under way. */
 void imap_hang_up(struct imap_line *line, int64_t deadline_ms);
 

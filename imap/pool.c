@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "credentials.h"
 #include "endpoint.h"
 #include "mem.h"
 #include "pool_impl.h"
@@ -58,6 +59,10 @@ static void destroy(struct imap_pool *pool)
     close(pool->cancel_fd);
     pthread_cond_destroy(&pool->changed);
     pthread_mutex_destroy(&pool->lock);
+    pthread_mutex_destroy(&pool->token_lock);
+    if (pool->credentials)
+        imap_credentials_fini(pool->credentials);
+    free(pool->credentials);
     imap_endpoint_fini(&pool->endpoint);
     free(pool);
 }
@@ -74,6 +79,11 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
 
     struct imap_pool *pool = imap_xcalloc(1, sizeof(*pool));
     imap_endpoint_copy(&options->endpoint, &pool->endpoint);
+    pthread_mutex_init(&pool->token_lock, NULL);
+    if (options->credentials) {
+        pool->credentials = imap_xcalloc(1, sizeof(*pool->credentials));
+        imap_credentials_copy(options->credentials, pool->credentials);
+    }
     if (events)
         pool->events = *events;
     pool->arg = arg;

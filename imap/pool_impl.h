@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "imap/auth.h"
 #include "imap/pool.h"
 
 #include "line.h"
@@ -85,6 +86,7 @@ struct imap_conn {
     int64_t ready_at;        /* logged in since */
     int64_t quiet_at;        /* nothing pending since; 0: something is */
     int64_t idle_at;         /* when IDLE was sent */
+    char *token;             /* while logging in */
 };
 
 struct imap_pool_timing {
@@ -100,7 +102,11 @@ struct imap_pool_timing {
 };
 
 struct imap_pool {
-    struct imap_endpoint endpoint; /* a copy of our own */
+    struct imap_endpoint endpoint;        /* a copy of our own */
+    struct imap_credentials *credentials; /* likewise, or NULL */
+    pthread_mutex_t
+        token_lock; /* for one at a time in the caller's token, which may take its time; nothing else
+                                 * is guarded by it, or taken under it */
     struct imap_pool_events events;
     void *arg;
     unsigned count;
@@ -181,8 +187,10 @@ bool imap_pool_given_up(const struct imap_pool *pool, enum imap_job_kind kind, i
 /* The thread that ends the jobs whose grace is over. */
 void *imap_pool_clock(void *arg);
 
-/* ---- conn.c, conn_idle.c: the connection's thread ------------------------------------------------- */
+/* ---- conn.c, conn_dial.c, conn_idle.c: the connection's thread ------------------------------------------------- */
 void *imap_conn_main(void *arg);
+/* Connects and logs in. */
+enum imap_status imap_conn_dial(struct imap_conn *conn, struct imap_error *err) IMAP_CHECK;
 /* Sends IDLE, its renewal, or NOOP when it is time. Returns when to call again. */
 int64_t imap_conn_idle(struct imap_conn *conn, int64_t now);
 /* A lane that has been without work for long. */

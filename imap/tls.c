@@ -211,11 +211,39 @@ static void tls_close(struct imap_transport *transport)
     free(tls);
 }
 
+/* The client's Finished is the first one, unless a session was resumed (RFC 5929 3.1). Without the extended
+ * master secret two channels can be made to have the same (RFC 7627 1). */
+static size_t first_finished(SSL *ssl, unsigned char *data, size_t size)
+{
+    if (SSL_get_extms_support(ssl) != 1)
+        return 0;
+    size_t len =
+        SSL_session_reused(ssl) ? SSL_get_peer_finished(ssl, data, size) : SSL_get_finished(ssl, data, size);
+    return len <= size ? len : 0;
+}
+
+static void tls_binding(struct imap_transport *transport, struct imap_binding *binding_out)
+{
+    static const char label[] = "EXPORTER-Channel-Binding";
+    SSL *ssl = ((struct tls *)transport)->ssl;
+
+    *binding_out = (struct imap_binding){.type = "tls-exporter"};
+    if (SSL_version(ssl) < TLS1_3_VERSION) {
+        binding_out->type = "tls-unique";
+        binding_out->len = first_finished(ssl, binding_out->data, sizeof(binding_out->data));
+    } else if (SSL_export_keying_material(ssl, binding_out->data, 32, label, sizeof(label) - 1,
+                                          (const unsigned char *)"", 0, 1) == 1) {
+        binding_out->len = 32;
+    }
+    ERR_clear_error();
+}
+
 static const struct imap_transport_ops tls_ops = {
     .read = tls_read,
     .write = tls_write,
     .buffered = tls_buffered,
     .close = tls_close,
+    .binding = tls_binding,
 };
 
 /* ---- opening ------------------------------------------------------------------------------------ */

@@ -16,6 +16,13 @@
 
 struct imap_transport;
 
+/* What ties a login to one TLS channel, so that nobody can sit between (RFC 5056). */
+struct imap_binding {
+    const char *type; /* "tls-exporter" (RFC 9266) or "tls-unique" (RFC 5929) */
+    unsigned char data[64];
+    size_t len; /* 0: there is none */
+};
+
 struct imap_transport_ops {
     /* > 0 bytes; 0 end of stream; -1 nothing now (poll); -2 failed, *err filled. */
     ssize_t (*read)(struct imap_transport *transport, void *buf, size_t size, struct imap_error *err);
@@ -23,6 +30,8 @@ struct imap_transport_ops {
     /* True when read would deliver without the descriptor becoming readable (bytes held inside). */
     bool (*buffered)(const struct imap_transport *transport);
     void (*close)(struct imap_transport *transport); /* and frees */
+    /* NULL where there is none, as on any line without TLS. */
+    void (*binding)(struct imap_transport *transport, struct imap_binding *binding_out);
 };
 
 struct imap_transport {

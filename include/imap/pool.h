@@ -31,6 +31,7 @@ extern "C" {
 #endif
 
 struct imap_pool;
+struct imap_credentials; /* auth.h */
 
 struct imap_pool_events {
     /* A mailbox was selected (again) on this connection; all that was known by sequence number is
@@ -53,6 +54,9 @@ struct imap_pool_options {
     struct imap_endpoint endpoint;
     unsigned connections; /* 1 to 16 */
     bool read_write;      /* SELECT instead of EXAMINE */
+    /* How to log in; NULL: by endpoint.user and .password, the strongest way offered (auth.h). token is called
+     * on the threads of the connections, one at a time. */
+    const struct imap_credentials *credentials;
 };
 
 /* Copies what it needs (the password is wiped by free). Opens no connection yet. */

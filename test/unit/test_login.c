@@ -39,7 +39,7 @@ static enum imap_status dial(const struct imap_endpoint *endpoint, int cancel_fd
 
     *err = (struct imap_error){0};
     imap_line_init(&line, endpoint, &events, &line);
-    enum imap_status status = imap_dial(&line, cancel_fd, err);
+    enum imap_status status = imap_dial(&line, NULL, cancel_fd, err);
     if (status == IMAP_OK) {
         ck_assert(imap_session_caps_known(line.session));
         imap_hang_up(&line, imap_net_now() + 1000);
