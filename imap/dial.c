@@ -3,10 +3,10 @@
 
 #include "login.h"
 
-static enum imap_status open_transport(struct imap_line *line, int64_t deadline_ms, int cancel_fd,
-                                       struct imap_error *err)
+enum imap_status imap_dial_open(struct imap_line *line, int cancel_fd, struct imap_error *err)
 {
     const struct imap_endpoint *endpoint = line->endpoint;
+    int64_t deadline_ms = imap_net_now() + (int64_t)endpoint->timeout_ms;
 
     if (endpoint->tunnel && *endpoint->tunnel) {
         line->encrypted = true;
@@ -27,12 +27,12 @@ static enum imap_status open_transport(struct imap_line *line, int64_t deadline_
 enum imap_status imap_dial(struct imap_line *line, const struct imap_credentials *credentials, int cancel_fd,
                            struct imap_error *err)
 {
-    int64_t timeout = line->endpoint->timeout_ms;
-    enum imap_status status = open_transport(line, imap_net_now() + timeout, cancel_fd, err);
+    enum imap_status status = imap_dial_open(line, cancel_fd, err);
 
-    if (status == IMAP_OK)
-        status = imap_login(line, credentials, imap_net_now() + timeout, cancel_fd, err);
-    return status;
+    if (status != IMAP_OK)
+        return status;
+    int64_t deadline_ms = imap_net_now() + (int64_t)line->endpoint->timeout_ms;
+    return imap_login(line, credentials, deadline_ms, cancel_fd, err);
 }
 
 static void on_logout(void *arg, const struct imap_result *result)

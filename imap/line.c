@@ -14,8 +14,15 @@
 void imap_line_init(struct imap_line *line, const struct imap_endpoint *endpoint,
                     const struct imap_session_events *events, void *arg)
 {
+    imap_line_init_limited(line, endpoint, events, arg, NULL);
+}
+
+void imap_line_init_limited(struct imap_line *line, const struct imap_endpoint *endpoint,
+                            const struct imap_session_events *events, void *arg,
+                            const struct imap_limits *limits)
+{
     *line = (struct imap_line){
-        .session = imap_session_new(events, arg, NULL),
+        .session = imap_session_new(events, arg, limits),
         .endpoint = endpoint,
         .buffer = imap_xmalloc(BUFFER_SIZE),
     };

@@ -13,6 +13,9 @@
 
 #include "netutil.h"
 
+/* IDLE is begun anew after so many ms: servers may hang up after 30 minutes (RFC 2177). */
+#define IMAP_LINE_IDLE_RENEW ((int64_t)25 * 60 * 1000)
+
 struct imap_line {
     struct imap_transport *transport;
     struct imap_session *session;
@@ -31,6 +34,10 @@ struct imap_line {
 /* events, arg: for the session that is made. */
 void imap_line_init(struct imap_line *line, const struct imap_endpoint *endpoint,
                     const struct imap_session_events *events, void *arg);
+/* The same with limits for the session (NULL: its own). */
+void imap_line_init_limited(struct imap_line *line, const struct imap_endpoint *endpoint,
+                            const struct imap_session_events *events, void *arg,
+                            const struct imap_limits *limits);
 /* Closes the transport and frees the session, which fails what is left in it with IMAP_CANCEL. */
 void imap_line_fini(struct imap_line *line);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -42,6 +43,18 @@ enum imap_status imap_net_wait(int fd, short events, int64_t deadline_ms, int ca
         if (n == 0 && imap_net_timeout(deadline_ms) == 0)
             return imap_error_set(err, IMAP_AGAIN, "no answer in time");
     }
+}
+
+int imap_net_thread(pthread_t *thread_out, void *(*main)(void *arg), void *arg)
+{
+    sigset_t all;
+    sigset_t before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(thread_out, NULL, main, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
 }
 
 int imap_net_wake_new(void)

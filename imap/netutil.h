@@ -8,6 +8,7 @@
 #ifndef IMAP_NETUTIL_H
 #define IMAP_NETUTIL_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ int imap_net_timeout(int64_t deadline_ms);
  * IMAP_SYS. */
 enum imap_status imap_net_wait(int fd, short events, int64_t deadline_ms, int cancel_fd,
                                struct imap_error *err) IMAP_CHECK;
+
+/* Starts a thread that gets no signals: those are for the program's own. Returns as pthread_create. */
+int imap_net_thread(pthread_t *thread_out, void *(*main)(void *arg), void *arg);
 
 /* An eventfd as a wake-up: signalled any number of times, drained once. */
 int imap_net_wake_new(void); /* aborts when there is none to be had */

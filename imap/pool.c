@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,7 +20,7 @@ static const struct imap_pool_timing default_timing = {
     .no_more = 60000,
     .impatient = 5000,
     .idle_grace = 20,
-    .idle_renew = (int64_t)25 * 60 * 1000, /* servers may hang up after 30 minutes (RFC 2177) */
+    .idle_renew = IMAP_LINE_IDLE_RENEW,
     .noop = 60000,
     .lane_unused = (int64_t)5 * 60 * 1000,
     .look_again = 1000,
@@ -38,18 +37,6 @@ static void init_lock(struct imap_pool *pool)
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&pool->changed, &attr);
     pthread_condattr_destroy(&attr);
-}
-
-static int start_clock(struct imap_pool *pool)
-{
-    sigset_t all;
-    sigset_t before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&pool->clock, NULL, imap_pool_clock, pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
 }
 
 static void destroy(struct imap_pool *pool)
@@ -98,7 +85,7 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
         pool->conn[i].index = i;
         pool->conn[i].wake_fd = imap_net_wake_new();
     }
-    int rc = start_clock(pool);
+    int rc = imap_net_thread(&pool->clock, imap_pool_clock, pool);
     if (rc != 0) {
         destroy(pool);
         return imap_error_sys(err, rc, "starting a thread");

@@ -7,7 +7,6 @@
  * is taken for the server's limit: the pool goes on with what it has and tries again after a while.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,26 +20,13 @@ void imap_pool_wake(struct imap_conn *conn)
     imap_net_wake(conn->wake_fd);
 }
 
-/* Signals are for the program's own threads. */
-static int start_thread(struct imap_conn *conn)
-{
-    sigset_t all;
-    sigset_t before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&conn->thread, NULL, imap_conn_main, conn);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 void imap_pool_want(struct imap_pool *pool, struct imap_conn *conn, int64_t now)
 {
     if (conn->index == 0)
         pool->persist = true;
     if (conn->state != IMAP_CONN_OFF || pool->closing)
         return;
-    if (!conn->started && start_thread(conn) != 0) {
+    if (!conn->started && imap_net_thread(&conn->thread, imap_conn_main, conn) != 0) {
         pool->lane_failed = true;
         pool->no_more_until = now + pool->timing.no_more;
         imap_place_put(pool, &conn->heading);
