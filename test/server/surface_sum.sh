@@ -6,7 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$1
 
-for server in Dovecot Cyrus; do
+for server in Dovecot Cyrus fakeserver; do
     if [ ! -s "$dir/$server.rows" ]; then
         echo "SKIPPED: nothing was exercised on $server (see its surface test)"
         [ "${CI:-}" != true ] || exit 1
@@ -28,18 +28,21 @@ check_files() {
 }
 
 sum() {
-    sort -u "$dir/Dovecot.rows" "$dir/Cyrus.rows" | awk -F '\t' '
-        FNR == NR { ways[$1, $2] = ways[$1, $2] (ways[$1, $2] ? "+" : "") $3; any[$1, $3] = 1; seen[$1] = 1; next }
+    sort -u "$dir"/{Dovecot,Cyrus,fakeserver}.rows | awk -F '\t' '
+        FNR == NR { ways[$1, $2] = ways[$1, $2] (ways[$1, $2] ? "+" : "") $3; any[$1, $2 == "fakeserver", $3] = 1; seen[$1] = 1; next }
         /^#/ || NF == 0 { next }
         {
             listed[$1] = 1
             how = ""
-            for (i = 1; i <= split("Dovecot Cyrus", servers, " "); i++)
+            for (i = 1; i <= split("Dovecot Cyrus fakeserver", servers, " "); i++)
                 if (($1, servers[i]) in ways)
                     how = how (how ? "; " : "") servers[i] " " ways[$1, servers[i]]
             if ($2 == "file")
                 how = how (how ? "; " : "") "test/" $3
-            if (how == "" || ($2 == "both" && !((($1, "blocking") in any) && (($1, "callback") in any)))) {
+            blocking = ($1, $2 == "fake", "blocking") in any
+            callback = ($1, $2 == "fake", "callback") in any
+            shown = $2 == "file" || ($2 == "once" && (blocking || callback)) || (blocking && callback)
+            if (!shown) {
                 how = how (how ? " " : "") "GAP: wanted " $2
                 bad = 1
             }

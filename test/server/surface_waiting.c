@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The surface: being told (IDLE, NOTIFY), and many commands at once. */
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>

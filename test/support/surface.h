@@ -37,7 +37,7 @@ struct surface {
 };
 
 extern struct test_server surface_server;
-extern bool surface_is_cyrus;
+extern bool surface_is_cyrus, surface_is_fake; /* else it is Dovecot */
 
 /* Calls a verb in the way of this run and expects a status: the answer. With IMAP_OK the row by the verb's
  * name has been exercised. */
@@ -87,5 +87,7 @@ surface_group surface_session, surface_login, surface_mailboxes, surface_message
     surface_search, surface_admin, surface_waiting;
 /* For main: starts the server, runs the groups, ends it. 77 when it is not installed. */
 int surface_main(bool cyrus, surface_group *const *groups, size_t count);
+/* The same for what neither server offers: without one, each test brings its fakeserver and connects s->client. */
+int surface_main_fake(surface_group *group);
 
 #endif
