@@ -95,7 +95,8 @@ build() {
     rm -f "$log"
 }
 
-build_packages=(gcc libc6-dev cmake ninja-build pkg-config fuse3 libfuse3-dev libssl-dev libgsasl-dev)
+build_packages=(gcc libc6-dev cmake ninja-build pkg-config fuse3 libfuse3-dev libssl-dev libgsasl-dev
+    zlib1g-dev)
 server_packages=(dovecot-imapd openssl rsync)
 cyrus_packages=(cyrus-common sasl2-bin libsasl2-modules)
 test_packages=(g++ check python3 clang clang-format clang-tidy shellcheck attr procps file git)

@@ -47,6 +47,43 @@ enum imap_status imap_login_starttls(struct imap_line *line, int64_t deadline_ms
     return start_tls(&step, err);
 }
 
+/* ---- compression -------------------------------------------------------------------------------- */
+
+enum imap_status imap_login_compress(struct imap_line *line, int64_t deadline_ms, int cancel_fd,
+                                     struct imap_error *err)
+{
+    struct imap_login_step step = step_of(line, deadline_ms, cancel_fd);
+    struct imap_command *command;
+    const void *rest;
+    size_t len;
+
+    if (line->compressed)
+        return imap_error_set(err, IMAP_USAGE, "the line is compressed already");
+    enum imap_status status = imap_login_ask_caps(&step, err);
+    if (status != IMAP_OK)
+        return status;
+    if (!imap_login_offers(&step, IMAP_CAP_COMPRESS_DEFLATE))
+        return imap_error_set(err, IMAP_NO, "the server does not offer compression");
+    command = imap_command_new("COMPRESS");
+    imap_command_raw(command, "DEFLATE");
+    status = imap_login_run(&step, command, err);
+    if (status != IMAP_OK)
+        return status;
+    if (step.status != IMAP_OK) {
+        *err = step.error;
+        return step.status;
+    }
+    status = imap_session_compress_started(line->session, &rest, &len, err);
+    if (status != IMAP_OK)
+        return status;
+
+    struct imap_transport *lower = line->transport;
+    line->transport = NULL;
+    status = imap_deflate_open(lower, rest, len, &line->transport, err);
+    line->compressed = status == IMAP_OK;
+    return status;
+}
+
 /* ---- the whole ---------------------------------------------------------------------------------- */
 
 enum imap_status imap_login_greet(struct imap_line *line, int64_t deadline_ms, int cancel_fd,

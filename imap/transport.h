@@ -50,5 +50,10 @@ enum imap_status imap_process_open(const struct imap_endpoint *endpoint,
 enum imap_status imap_tls_open(const struct imap_endpoint *endpoint, struct imap_transport *lower,
                                int64_t deadline_ms, int cancel_fd, struct imap_transport **transport_out,
                                struct imap_error *err) IMAP_CHECK;
+/* Raw deflate both ways (RFC 4978) over lower, which it owns from then on, also on failure. initial: what was
+ * read from lower already. A write that says -1 must be followed by one of the same bytes (and more, maybe);
+ * each write is flushed through. Damaged data is IMAP_PROTO, a stream that breaks off IMAP_AGAIN. */
+enum imap_status imap_deflate_open(struct imap_transport *lower, const void *initial, size_t initial_len,
+                                   struct imap_transport **transport_out, struct imap_error *err) IMAP_CHECK;
 
 #endif

@@ -51,6 +51,8 @@ static SSL_CTX *make_context(const struct fake_options *options)
     ck_assert_ptr_nonnull(context);
     ck_assert_int_eq(SSL_CTX_use_certificate_file(context, options->cert->certfile, SSL_FILETYPE_PEM), 1);
     ck_assert_int_eq(SSL_CTX_use_PrivateKey_file(context, options->cert->keyfile, SSL_FILETYPE_PEM), 1);
+    if (options->tls12)
+        SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
     if (options->client_cert) {
         ck_assert_int_eq(SSL_CTX_load_verify_file(context, options->client_cert->certfile), 1);
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);

@@ -31,6 +31,7 @@ struct fake_options {
     const struct fake_cert *cert;        /* for TLS; NULL: there is none */
     bool tls;                            /* from the first byte */
     const struct fake_cert *client_cert; /* demanded from the client */
+    bool tls12;                          /* nothing newer */
 };
 
 struct fake_server *fake_start(const struct fake_options *options);

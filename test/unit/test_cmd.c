@@ -191,6 +191,128 @@ START_TEST(long_sets_are_whole)
 }
 END_TEST
 
+static const struct {
+    const char *text, *shown; /* NULL: broken */
+} criteria[] = {
+    {"ALL", "ALL"},
+    {"  OR FROM \"Smith\" (SUBJECT \"a b\" UNSEEN)  ", "OR FROM \"Smith\" (SUBJECT \"a b\" UNSEEN)"},
+    {"SUBJECT \"caf\xc3\xa9\" SEEN", "SUBJECT {5}caf\xc3\xa9 SEEN"},
+    {"SUBJECT \"a\r\nb\"", "SUBJECT {4}a\r\nb"},
+    {"BODY \"\\\"x\\\\\"", "BODY \"\\\"x\\\\\""},
+    {"BODY \"()\" BODY \"{3}\"", "BODY \"()\" BODY \"{3}\""},
+    {"HEADER X \"\"", "HEADER X \"\""},
+    {"KEYWORD $Forwarded UID 1:*,7", "KEYWORD $Forwarded UID 1:*,7"},
+    {"", NULL},
+    {"SUBJECT caf\xc3\xa9", NULL},
+    {"SEEN\r\na2 LOGOUT", NULL},
+    {"SEEN\n", NULL},
+    {"SEEN\t", NULL},
+    {"SUBJECT \"a", NULL},
+    {"SUBJECT \"a\\\"", NULL},
+    {"SUBJECT {3}", NULL},
+    {"(SEEN", NULL},
+    {"SEEN)", NULL},
+    {")SEEN(", NULL},
+};
+
+START_TEST(criteria_are_checked)
+{
+    for (size_t i = 0; i < sizeof criteria / sizeof *criteria; i++) {
+        char expected[128];
+        struct imap_command *command = imap_command_new("SEARCH");
+        imap_command_criteria(command, criteria[i].text);
+        ck_assert_msg(!command->broken == (criteria[i].shown != NULL), "%s", criteria[i].text);
+        snprintf(expected, sizeof expected, "SEARCH %s", criteria[i].shown ? criteria[i].shown : "");
+        if (criteria[i].shown)
+            ck_assert_str_eq(show(command), expected);
+        imap_command_free(&command);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *verb, *text, *shown;
+} lists[] = {
+    {"FETCH", "FLAGS UID", "(FLAGS UID)"},
+    {"FETCH", " (FLAGS UID) ", "(FLAGS UID)"},
+    {"FETCH", "FLAGS", "(FLAGS)"},
+    {"FETCH", "(A) (B)", "((A) (B))"},
+    {"FETCH", "BODY[HEADER.FIELDS (DATE \"From\")]<0.10>", "(BODY[HEADER.FIELDS (DATE \"From\")]<0.10>)"},
+    {"FETCH", "fast", "fast"},
+    {"UID FETCH", "ALL", "ALL"},
+    {"UID STORE", "ALL", "(ALL)"},
+    {"APPEND", "", "()"},
+    {"APPEND", "\\Seen $x", "(\\Seen $x)"},
+    {"APPEND", "(\\Seen", NULL},
+    {"APPEND", "\\Seen)", NULL},
+    {"APPEND", "(\")\"", NULL},
+    {"APPEND", "\\Seen\r\n", NULL},
+    {"APPEND", "{5}", NULL},
+};
+
+START_TEST(lists_get_their_parentheses)
+{
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        char expected[128];
+        struct imap_command *command = imap_command_new(lists[i].verb);
+        imap_command_list(command, lists[i].text);
+        ck_assert_msg(!command->broken == (lists[i].shown != NULL), "%s", lists[i].text);
+        snprintf(expected, sizeof expected, "%s %s", lists[i].verb, lists[i].shown ? lists[i].shown : "");
+        if (lists[i].shown)
+            ck_assert_str_eq(show(command), expected);
+        imap_command_free(&command);
+    }
+}
+END_TEST
+
+START_TEST(sets_are_checked)
+{
+    static const char *const good[][2] = {
+        {"1", "1"}, {"5:2,9", "2:5,9"}, {"*", "*"}, {"*:7", "7:*"}, {"$", "$"}};
+    static const char *const bad[] = {"", "0", "1:", "1,,2", "a", "1 2", "$,1", "1\r\n", "4294967296"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char expected[64];
+        struct imap_command *command = imap_command_new("UID FETCH");
+        imap_command_set(command, good[i][0]);
+        snprintf(expected, sizeof expected, "UID FETCH %s", good[i][1]);
+        ck_assert_str_eq(show(command), expected);
+        ck_assert_ptr_null(command->broken);
+        ck_assert(command->has_set != command->saved_set);
+        ck_assert(command->saved_set == (*good[i][0] == '$'));
+        imap_command_free(&command);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct imap_command *command = imap_command_new("UID FETCH");
+        imap_command_set(command, bad[i]);
+        ck_assert_msg(command->broken != NULL, "%s", bad[i]);
+        imap_command_free(&command);
+    }
+}
+END_TEST
+
+START_TEST(utf8_is_told_from_other_bytes)
+{
+    static const char *const good[] = {
+        "", "abc", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x93\xa7", "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",
+                                      "\xe9",
+                                      "\xc0\xaf",
+                                      "\xe0\x80\x80",
+                                      "\xed\xa0\x80",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xc3",
+                                      "\xe2\x82",
+                                      "\xc3(",
+                                      "\xff"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        ck_assert(imap_utf8_is_valid(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!imap_utf8_is_valid(bad[i], strlen(bad[i])), "%zu", i);
+}
+END_TEST
+
 UNIT_MAIN("cmd", strings_take_their_form_from_their_content, long_strings_are_literals, secrets_are_apart,
           what_cannot_be_carried_breaks_the_command, spaces_stand_where_the_grammar_wants_them,
-          long_sets_are_whole)
+          long_sets_are_whole, criteria_are_checked, lists_get_their_parentheses, sets_are_checked,
+          utf8_is_told_from_other_bytes)

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "dial.h"
-#include "fakeserver.h"
+#include "fakeplay.h"
 
 #define USER "joe"
 #define PASSWORD "Tr0ub4dor"
@@ -72,61 +72,6 @@ static void assert_no_password_in_the_clear(struct fake_server *server)
 
 /* ---- a scripted server ------------------------------------------------------------------------------- */
 
-/* One side of a dialogue: what is awaited (the end of a client's line, behind its tag), what is said
- * then; "T" at the start of a line stands for the client's tag. */
-struct step {
-    const char *await; /* NULL: nothing */
-    const char *say;   /* NULL: nothing; "TLS": the handshake */
-};
-
-struct play {
-    const struct step *steps;
-    const struct fake_imap *then; /* go on as a well-behaved server; NULL: stall */
-};
-
-static void say(struct fake_client *client, const char *tag, const char *text)
-{
-    while (*text) {
-        size_t len = strcspn(text, "\n") + 1;
-        if (strncmp(text, "T ", 2) == 0) {
-            fake_send(client, tag);
-            fake_send_bytes(client, text + 1, len - 1);
-        } else {
-            fake_send_bytes(client, text, len);
-        }
-        text += len;
-    }
-}
-
-static void serve_play(struct fake_client *client, void *arg)
-{
-    const struct play *play = arg;
-    char line[512];
-    char tag[64] = "";
-
-    for (const struct step *step = play->steps; step->await || step->say; step++) {
-        if (step->await) {
-            if (!fake_line(client, line, sizeof(line)))
-                return;
-            char *space = strchr(line, ' ');
-            if (!space || strcmp(space + 1, step->await) != 0)
-                return;
-            *space = '\0';
-            snprintf(tag, sizeof(tag), "%.60s", line);
-        }
-        if (step->say && strcmp(step->say, "TLS") == 0) {
-            if (!fake_start_tls(client))
-                return;
-        } else if (step->say) {
-            say(client, tag, step->say);
-        }
-    }
-    if (play->then)
-        fake_imap_serve(client, play->then);
-    else
-        fake_stall(client);
-}
-
 static void serve_imap(struct fake_client *client, void *arg)
 {
     fake_imap_serve(client, arg);
@@ -138,9 +83,9 @@ static struct fake_server *start_imap(const struct fake_imap *imap, bool tls)
     return fake_start(&options);
 }
 
-static struct fake_server *start_play(const struct play *play)
+static struct fake_server *start_play(const struct fake_play *play)
 {
-    struct fake_options options = {.serve = serve_play, .arg = (void *)play, .cert = &cert};
+    struct fake_options options = {.serve = fake_play_serve, .arg = (void *)play, .cert = &cert};
     return fake_start(&options);
 }
 
@@ -198,14 +143,14 @@ END_TEST
 /* No capabilities in the greeting nor with the login's OK: they are asked for both times. */
 START_TEST(capabilities_are_asked_for)
 {
-    static const struct step steps[] = {
+    static const struct fake_step steps[] = {
         {NULL, "* OK hello\r\n"},
         {"CAPABILITY", "* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\nT OK done\r\n"},
         {"AUTHENTICATE PLAIN " PLAIN_BASE64, "T OK in\r\n"},
         {"CAPABILITY", "* CAPABILITY IMAP4rev1 IDLE\r\nT OK done\r\n"},
         {"LOGOUT", "* BYE bye\r\nT OK out\r\n"},
         {NULL, NULL}};
-    const struct play play = {.steps = steps};
+    const struct fake_play play = {.steps = steps};
     struct fake_server *server = start_play(&play);
     struct imap_endpoint endpoint = endpoint_of(server, IMAP_TLS_NONE);
     struct imap_error err;
@@ -293,11 +238,12 @@ static const struct fake_imap after_tls = {.greeting = "", .user = USER, .passwo
 /* The capabilities from before the handshake are forgotten: the server that follows offers other ones. */
 START_TEST(starttls_then_login)
 {
-    static const struct step steps[] = {{NULL, "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n"},
-                                        {"STARTTLS", "T OK go\r\n"},
-                                        {NULL, "TLS"},
-                                        {NULL, NULL}};
-    const struct play play = {.steps = steps, .then = &after_tls};
+    static const struct fake_step steps[] = {
+        {NULL, "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n"},
+        {"STARTTLS", "T OK go\r\n"},
+        {NULL, "TLS"},
+        {NULL, NULL}};
+    const struct fake_play play = {.steps = steps, .then = &after_tls};
     struct fake_server *server = start_play(&play);
     struct imap_endpoint endpoint = endpoint_of(server, IMAP_TLS_STARTTLS);
     struct imap_error err;
@@ -312,7 +258,7 @@ END_TEST
 struct attack {
     const char *name;
     enum imap_status status;
-    struct step steps[5];
+    struct fake_step steps[5];
 };
 
 /* A man in the middle of a plain line, trying to keep it plain (or to slip commands into what follows). */
@@ -346,7 +292,7 @@ static const struct attack attacks[] = {
 START_TEST(starttls_is_never_downgraded)
 {
     const struct attack *attack = &attacks[_i];
-    const struct play play = {.steps = attack->steps};
+    const struct fake_play play = {.steps = attack->steps};
     struct fake_server *server = start_play(&play);
     struct imap_endpoint endpoint = endpoint_of(server, IMAP_TLS_STARTTLS);
     struct imap_error err;
@@ -362,9 +308,9 @@ END_TEST
 /* An OK that comes before the command was sent counts for nothing: no tag was outstanding. */
 START_TEST(an_answer_ahead_of_the_command)
 {
-    static const struct step steps[] = {{NULL, "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\nA1 OK go\r\n"},
-                                        {NULL, NULL}};
-    const struct play play = {.steps = steps};
+    static const struct fake_step steps[] = {
+        {NULL, "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\nA1 OK go\r\n"}, {NULL, NULL}};
+    const struct fake_play play = {.steps = steps};
     struct fake_server *server = start_play(&play);
     struct imap_endpoint endpoint = endpoint_of(server, IMAP_TLS_STARTTLS);
     struct imap_error err;
@@ -377,11 +323,11 @@ END_TEST
 
 START_TEST(starttls_to_the_wrong_certificate)
 {
-    static const struct step steps[] = {{NULL, "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n"},
-                                        {"STARTTLS", "T OK go\r\n"},
-                                        {NULL, "TLS"},
-                                        {NULL, NULL}};
-    const struct play play = {.steps = steps, .then = &after_tls};
+    static const struct fake_step steps[] = {{NULL, "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n"},
+                                             {"STARTTLS", "T OK go\r\n"},
+                                             {NULL, "TLS"},
+                                             {NULL, NULL}};
+    const struct fake_play play = {.steps = steps, .then = &after_tls};
     struct fake_server *server = start_play(&play);
     struct imap_endpoint endpoint = endpoint_of(server, IMAP_TLS_STARTTLS);
     struct imap_error err;
@@ -424,7 +370,7 @@ static const struct attack refusals[] = {
 START_TEST(refusals_are_told_apart)
 {
     const struct attack *refusal = &refusals[_i];
-    const struct play play = {.steps = refusal->steps};
+    const struct fake_play play = {.steps = refusal->steps};
     struct fake_server *server = start_play(&play);
     struct imap_endpoint endpoint = endpoint_of(server, IMAP_TLS_NONE);
     struct imap_error err;
@@ -436,9 +382,9 @@ START_TEST(refusals_are_told_apart)
 }
 END_TEST
 
-static void assert_stalls(const struct step *steps)
+static void assert_stalls(const struct fake_step *steps)
 {
-    const struct play play = {.steps = steps};
+    const struct fake_play play = {.steps = steps};
     struct fake_server *server = start_play(&play);
     struct imap_endpoint endpoint = endpoint_of(server, IMAP_TLS_NONE);
     struct imap_error err;
@@ -453,8 +399,8 @@ static void assert_stalls(const struct step *steps)
 
 START_TEST(stalls_end_by_the_deadline)
 {
-    static const struct step nothing[] = {{NULL, NULL}};
-    static const struct step in_login[] = {
+    static const struct fake_step nothing[] = {{NULL, NULL}};
+    static const struct fake_step in_login[] = {
         {NULL, "* OK [CAPABILITY IMAP4rev1] hi\r\n"}, {"LOGIN " USER " " PASSWORD, NULL}, {NULL, NULL}};
 
     assert_stalls(nothing);
@@ -516,8 +462,8 @@ END_TEST
 
 START_TEST(cancelling_ends_login)
 {
-    static const struct step nothing[] = {{NULL, NULL}};
-    const struct play play = {.steps = nothing};
+    static const struct fake_step nothing[] = {{NULL, NULL}};
+    const struct fake_play play = {.steps = nothing};
     struct fake_server *server = start_play(&play);
     struct imap_endpoint endpoint = endpoint_of(server, IMAP_TLS_NONE);
     struct imap_error err;
