@@ -48,7 +48,7 @@ struct imap_command {
     bool has_set; /* for the verbs with IMAP_VERB_SET */
     struct imap_seqset set;
     bool saved_set; /* "$" instead: the messages of the last SEARCH (RFC 5182), known to the server alone */
-    char *mailbox; /* the first one given, or NULL */
+    char *mailbox;  /* the first one given, or NULL */
     size_t mailbox_len;
 
     /* The session's, from submission on. */

@@ -116,9 +116,8 @@ static bool announce_literal(struct imap_session *session, const struct imap_seg
     if (literal8 && !imap_caps_has(caps, IMAP_CAP_BINARY))
         at_once = false; /* RFC 7888 6 */
     char text[40];
-    int text_len =
-        snprintf(text, sizeof text, "%s%s{%" PRIu64 "%s}", wraps(session, segment) ? "UTF8 (" : "",
-                 literal8 ? "~" : "", segment->len, at_once ? "+" : "");
+    int text_len = snprintf(text, sizeof text, "%s%s{%" PRIu64 "%s}", wraps(session, segment) ? "UTF8 (" : "",
+                            literal8 ? "~" : "", segment->len, at_once ? "+" : "");
     write_text(session, text, (size_t)text_len);
     end_line(session);
     return !at_once;
@@ -236,7 +235,9 @@ static size_t piece(uint64_t left)
 static void fail_source(struct imap_session *session, ssize_t result)
 {
     struct imap_error why;
-    if (result < 0 && result >= -4095)
+    if (result == -ESTALE)
+        imap_error_sys(&why, ESTALE, "what is to be sent has changed since it was measured");
+    else if (result < 0 && result >= -4095)
         imap_error_sys(&why, (int)-result, "cannot read what is to be sent");
     else
         imap_error_sys(&why, EIO, "what is to be sent has not the size announced");
