@@ -249,3 +249,18 @@ size_t imap_seqset_format(const struct imap_seqset *set, uint32_t *from, char *t
     *from = 0;
     return len;
 }
+
+#define WHOLE_TEXT_MAX (1u << 20)
+
+char *imap_seqset_text(const struct imap_seqset *set)
+{
+    uint32_t from = 1;
+    size_t room =
+        set->count < WHOLE_TEXT_MAX / RANGE_TEXT_MAX ? set->count * RANGE_TEXT_MAX + 1 : WHOLE_TEXT_MAX + 1;
+    char *text = imap_xmalloc(room);
+    imap_seqset_format(set, &from, text, room);
+    if (from == 0)
+        return text;
+    free(text);
+    return NULL;
+}

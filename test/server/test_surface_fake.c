@@ -79,6 +79,7 @@ static bool perform(struct fake_client *client, const char *tag, const char *com
     read_literals(client, whole, sizeof whole);
     if (!next->command || strcmp(whole, next->command) != 0) {
         snprintf(play->wrong, sizeof play->wrong, "%s", whole);
+        fprintf(stderr, "expected %s, got %s\n", next->command, whole);
         say(client, tag, "T BAD not what was expected");
         return true;
     }
@@ -313,7 +314,8 @@ SURFACE_TEST(line_is_lost)
             again += lost.status[i] == IMAP_AGAIN;
         }
         ck_assert_uint_eq(unsure, 1);
-        ck_assert_uint_eq(again, 2);
+        ck_assert_msg(again == 2, "%s %s %s", imap_status_name(lost.status[0]),
+                      imap_status_name(lost.status[1]), imap_status_name(lost.status[2]));
     }
     surface_row(s, "lost line");
     close_play(s, &play, server);
