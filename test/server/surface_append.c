@@ -65,7 +65,7 @@ SURFACE_TEST(flags_and_date)
     DID(s, noop);
     body_of(s, uid);
     ck_assert_uint_ne(imap_answer_message(s->answer, uid)->flags.system & IMAP_FLAG_FLAGGED, 0);
-    EXPECT(s, IMAP_GONE, append, "no such mailbox", &what, 1);
+    EXPECT(s, IMAP_NO, append, "no such mailbox", &what, 1);
     ck_assert_int_eq(s->error.code, IMAP_CODE_TRYCREATE);
 }
 

@@ -277,7 +277,7 @@ SURFACE_TEST(copy_and_move)
     snprintf(to, sizeof to, "%s/to", s->box);
     surface_make(s);
     surface_fill(s, 4);
-    EXPECT(s, IMAP_GONE, copy, IMAP_BY_UID, "1", to);
+    EXPECT(s, IMAP_NO, copy, IMAP_BY_UID, "1", to);
     ck_assert_int_eq(s->error.code, IMAP_CODE_TRYCREATE);
     DID(s, create, to, NULL);
     const struct imap_text *text = find_copyuid(DID(s, copy, IMAP_BY_UID, "1,3", to));
@@ -313,7 +313,9 @@ SURFACE_TEST(expunge)
     ck_assert_ptr_nonnull(imap_answer_next(answer, IMAP_RESP_EXPUNGE, first));
     ck_assert_uint_eq(messages_in(s, s->box), 1);
 
+    DID(s, unselect);
     DID(s, enable, "QRESYNC");
+    DID(s, select, s->box, 0);
     DID(s, store, IMAP_BY_UID, "4", 0, "+FLAGS.SILENT", "\\Deleted");
     answer = DID(s, expunge, "4");
     ck_assert(imap_seqset_contains(imap_answer_vanished(answer), 4));

@@ -219,7 +219,7 @@ SURFACE_TEST(notify)
     AWAIT(&told, told.responses == 0);
     struct imap_client *other = surface_connect_as(surface_server.user);
     char name[64];
-    snprintf(name, sizeof name, "%s/new", s->box);
+    snprintf(name, sizeof name, "%s/child", s->box);
     ck_assert_int_eq(imap_client_create(other, name, NULL, NULL), IMAP_OK);
     imap_client_free(&other);
     AWAIT(&told, told.responses > 0);

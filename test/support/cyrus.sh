@@ -156,7 +156,7 @@ start() {
     mkdir -p "$dir"
     dir=$(cd "$dir" && pwd -P)
     [ ${#dir} -le 60 ] || die "$dir is too long a path for Cyrus's sockets"
-    mkdir -p "$dir"/{run/{proc,lock},conf,mail,bin}
+    mkdir -p "$dir"/{run/{proc,lock},conf/socket,mail,bin}
     rm -f "$dir/env"
     # SASL takes it as the realm, in lower case.
     name=$(echo "${dir##*/}" | tr A-Z a-z | tr -cd 'a-z0-9').localdomain
