@@ -14,15 +14,17 @@
 #define SMALL ((size_t)32 << 10) /* up to this they lie in the arena */
 #define AHEAD ((size_t)1 << 20)  /* more is not allocated before it comes */
 
-/* An answer that is large already gets memory in slabs of large pages: else half of the time of reading into it
- * goes into page faults. A slab is a quarter of what is held, so that little is taken in vain. */
+/* An answer that is large already gets memory in slabs, and from the system many pages at once: else half of the
+ * time of reading into it goes into page faults, one each 4 KiB. A slab is a quarter of what is held, so that little
+ * is taken in vain. Large pages would do too, but a virtual machine may first have to get them from its host. */
 #define SLABS_FROM ((size_t)8 << 20)
-#define SLAB_UNIT ((size_t)2 << 20) /* a large page */
+#define SLAB_UNIT ((size_t)2 << 20)
+#define POPULATE ((size_t)512 << 10) /* pages made present at once */
 #define SLAB_MAX ((size_t)32 << 20)
 
 struct imap_answer_slab {
     struct imap_answer_slab *older;
-    size_t used, size;
+    size_t used, present, size;
 };
 
 static struct imap_answer_body *new_body(struct imap_answer *answer, uint64_t size)
@@ -43,10 +45,23 @@ static struct imap_answer_slab *new_slab(struct imap_answer *answer, size_t held
     struct imap_answer_slab *slab = aligned_alloc(SLAB_UNIT, size);
     if (!slab)
         return NULL;
-    madvise(slab, size, MADV_HUGEPAGE); /* advice: it is right without */
     *slab = (struct imap_answer_slab){.older = answer->slab, .used = sizeof *slab, .size = size};
     answer->slab = slab;
     return slab;
+}
+
+static void make_present(struct imap_answer_slab *slab)
+{
+#ifdef MADV_POPULATE_WRITE
+    size_t until = (slab->used + POPULATE - 1) / POPULATE * POPULATE;
+    if (until <= slab->present)
+        return;
+    madvise((char *)slab + slab->present, until - slab->present,
+            MADV_POPULATE_WRITE); /* right without, too */
+    slab->present = until;
+#else
+    (void)slab;
+#endif
 }
 
 /* NULL: not from there. */
@@ -59,6 +74,7 @@ static char *take_from_slab(struct imap_answer *answer, size_t room, size_t held
         return NULL;
     char *mem = (char *)slab + slab->used;
     slab->used += room;
+    make_present(slab);
     return mem;
 }
 
