@@ -2,6 +2,7 @@
 /* The client's verbs: blocking and not, many at once, in order, late, cancelled. */
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "client_help.h"
 
@@ -491,7 +492,10 @@ START_TEST(cancelling_what_was_sent)
 
     CHANGE(world, world->held = "LIST");
     set_hook(world, send_many);
-    list = ask(world, "LIST", "\"\" *");
+    struct imap_command *command = make("LIST", "\"\" *");
+    list = new_ask(world);
+    list->call.response = count_response;
+    ck_assert_int_eq(imap_client_command(world->client, &command, &list->call), IMAP_OK);
     AWAIT(world, seen_locked(world, "LIST") == 1);
     ck_assert(imap_client_cancel(world->client, list->call.id));
     await_ask(list, IMAP_CANCEL);
@@ -682,15 +686,16 @@ static void upload_done(void *arg, const struct imap_answer *answer)
     on_done(upload->ask, answer);
 }
 
+/* Takes everything, until the client has had enough. */
 static bool take_literal(struct fake_client *peer, const char *tag, const char *command, bool *stop,
                          void *arg)
 {
-    char line[256];
+    char bytes[65536];
     (void)tag, (void)arg;
     if (!starts(command, "APPEND"))
         return false;
     fake_send(peer, "+ go on\r\n");
-    while (fake_line(peer, line, sizeof(line)))
+    while (recv(peer->fd, bytes, sizeof(bytes), 0) > 0)
         ;
     *stop = true;
     return true;
@@ -711,7 +716,7 @@ START_TEST(cancelling_an_upload)
     ck_assert_int_eq(imap_client_command(world->client, &command, &upload.ask->call), IMAP_OK);
     await_ask(upload.ask, IMAP_CANCEL);
     AWAIT(world, world->lost == 1);
-    ck_assert_uint_lt(upload.calls, 10000); /* of ten million */
+    ck_assert_uint_lt(upload.calls, 100000); /* of ten million */
     world_free(world);
 }
 END_TEST

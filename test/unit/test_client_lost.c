@@ -95,9 +95,11 @@ START_TEST(the_server_breaks_the_protocol)
     struct ask *noop;
 
     set_hook(world, talk_nonsense);
+    CHANGE(world, world->held = "NOOP");
     noop = ask(world, "NOOP", NULL);
     ask(world, "SELECT", "INBOX");
     ask(world, "NOOP", NULL);
+    release(world);
     await_ask(noop, IMAP_PROTO);
     AWAIT(world, world->lost == 1);
     ck_assert_int_eq(world->why.status, IMAP_PROTO);
@@ -186,6 +188,7 @@ START_TEST(freed_with_verbs_pending)
         blockers[i].world = world;
         pthread_create(&threads[i], NULL, block, &blockers[i]);
     }
+    AWAIT(world, seen_locked(world, "NOOP") == 1);
     ck_assert_int_eq(imap_client_idle(world->client, 0, &idle->call), IMAP_OK);
     ask(world, "CREATE", "x");
     ask(world, "SELECT", "INBOX");
@@ -430,6 +433,36 @@ START_TEST(authenticating_by_hand)
 }
 END_TEST
 
+static bool cancel_and_give_up(void *arg, const void *challenge, size_t len, const void **response_out,
+                               size_t *len_out)
+{
+    struct ask *login = arg;
+    (void)challenge, (void)len, (void)response_out;
+    *len_out = 0;
+    ck_assert(imap_client_cancel(login->world->client, login->call.id));
+    return false;
+}
+
+/* Cancelled at the very moment that it ends, with the line as it was: the next one must not feel it. */
+START_TEST(cancelling_a_procedure_that_ends)
+{
+    struct world *world = world_new();
+    struct ask *login;
+
+    world->options.no_login = true;
+    world->imap.greeting = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] ready\r\n";
+    world_connect(world);
+    login = new_ask(world);
+    ck_assert_int_eq(
+        imap_client_authenticate(world->client, "PLAIN", cancel_and_give_up, login, &login->call), IMAP_OK);
+    await_ask(login, IMAP_CANCEL);
+    ck_assert_int_eq(imap_client_login_with(world->client, NULL, NULL), IMAP_OK);
+    ck_assert_uint_eq(seen(world, "AUTHENTICATE"), 1);
+    ck_assert_uint_eq(world->lost, 0);
+    world_free(world);
+}
+END_TEST
+
 static bool serve_starttls(struct fake_client *peer, const char *tag, const char *command, bool *stop,
                            void *arg)
 {
@@ -584,4 +617,5 @@ UNIT_MAIN("client_lost", every_pending_verb_ends_once, a_dead_client_says_so, th
           the_server_breaks_the_protocol, the_server_falls_silent, trying_again_from_callbacks,
           freed_with_verbs_pending, freed_during_a_procedure, logging_out, logging_out_of_rude_servers,
           logging_in_by_hand, idling_gives_way_to_procedures, a_procedure_that_takes_too_long,
-          cancelling_procedures, authenticating_by_hand, starting_tls, the_log, names)
+          cancelling_procedures, cancelling_a_procedure_that_ends, authenticating_by_hand, starting_tls,
+          the_log, names)
