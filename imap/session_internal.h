@@ -50,10 +50,10 @@ struct imap_session {
     struct imap_selected selected;
     char *selected_name;
     struct imap_msgmap map;
-    uint32_t renumbered; /* see struct imap_response */
 
     struct imap_command_list queue, flight;
     uint32_t last_number;         /* of tags */
+    uint32_t renumbered;          /* see struct imap_response */
     size_t holding;               /* commands in both lists that hold what comes after them */
     struct imap_command *writing; /* begun, but held up by a literal that awaits "+", or ... */
     bool streaming;               /* ... whose source is being read, piece by piece */

@@ -213,8 +213,8 @@ static size_t reference(const char *text, size_t len, char *out)
         }
         if (text[i] == '\r' && i + 1 < len && text[i + 1] == '\n')
             i++;
-        memcpy(out + size, "\r\n", 2);
-        size += 2;
+        out[size++] = '\r';
+        out[size++] = '\n';
     }
     return size;
 }
@@ -265,8 +265,10 @@ START_TEST(files)
     char *text = malloc(len + 1), *expected = malloc(2 * len);
     for (size_t i = 0; i < len; i++)
         text[i] = "\r\nab\n\r\rc\n"[i % 9];
-    memcpy(text + 65535, "\r\n", 2); /* cut by the end of the first block */
-    memcpy(text + 2 * 65536 - 1, "\rx", 2);
+    text[65535] = '\r'; /* cut by the end of the first block */
+    text[65536] = '\n';
+    text[2 * 65536 - 1] = '\r';
+    text[2 * 65536] = 'x';
     int fd = temporary(text, len);
     for (size_t start = 0; start < 4; start++) {
         size_t size = reference(text + start, len - start, expected);

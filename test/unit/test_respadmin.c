@@ -142,7 +142,8 @@ START_TEST(hostile_nesting)
         struct imap_arena arena;
         size_t unit = strlen(units[i]);
 
-        memcpy(wire, "* THREAD ", 9);
+        for (size_t at = 0; at < 9; at++)
+            wire[at] = "* THREAD "[at];
         for (size_t at = 9; at < len; at += unit)
             memcpy(wire + at, units[i], unit < len - at ? unit : len - at);
         imap_arena_init(&arena, IMAP_RESP_ARENA_CAP(LIMIT));
