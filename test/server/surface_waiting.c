@@ -243,6 +243,7 @@ SURFACE_TEST(notify)
     ck_assert_int_eq(imap_client_create(other, name, NULL, NULL), IMAP_OK);
     imap_client_free(&other);
     AWAIT(&told, told.responses > 0);
+    DID(s, noop); /* what was told has been kept by then */
     struct imap_answer *unasked = imap_client_unsolicited(s->client);
     ck_assert_ptr_nonnull(unasked);
     imap_answer_unref(&unasked);
