@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "arena.h"
 
-#include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 #define FIRST_BLOCK 16384
 #define LARGEST_BLOCK (1024 * 1024)
 #define LARGE 65536 /* gets a block of its own, so that the room left in the newest is not lost */
-#define ALIGN alignof(max_align_t)
 
 struct imap_arena_block {
     struct imap_arena_block *older;
@@ -104,10 +102,10 @@ static size_t aligned(size_t size)
 {
     if (size > SIZE_MAX / 2)
         abort();
-    return (size + ALIGN - 1) & ~(ALIGN - 1);
+    return (size + IMAP_ARENA_ALIGN - 1) & ~(IMAP_ARENA_ALIGN - 1);
 }
 
-void *imap_arena_alloc(struct imap_arena *arena, size_t size)
+void *imap_arena_alloc_slowly(struct imap_arena *arena, size_t size)
 {
     return take(arena, aligned(size ? size : 1));
 }
@@ -141,9 +139,4 @@ size_t imap_arena_used(const struct imap_arena *arena)
     if (!arena->block)
         return arena->total;
     return arena->total + FIRST_BLOCK - (size_t)(arena->end - arena->at);
-}
-
-bool imap_arena_full(const struct imap_arena *arena)
-{
-    return arena->total > arena->cap;
 }

@@ -45,19 +45,19 @@ struct imap_command {
     void *owned;        /* by the command, given back by release */
     void (*release)(void *owned);
 
-    bool has_set; /* for the verbs with IMAP_VERB_SET */
-    struct imap_seqset set;
-    bool saved_set; /* "$" instead: the messages of the last SEARCH (RFC 5182), known to the server alone */
-    char *mailbox;  /* the first one given, or NULL */
+    bool has_set;           /* for the verbs with IMAP_VERB_SET ... */
+    bool saved_set;         /* ... or "$", the last SEARCH's messages: known to the server alone (RFC 5182) */
+    struct imap_seqset set; /* if has_set */
+    char *mailbox;          /* the first one given, or NULL */
     size_t mailbox_len;
 
     /* The session's, from submission on. */
     struct imap_command *next;
     uint32_t number;                 /* of the tag */
-    size_t segment_next, bytes_next; /* what is to be written next */
     bool announced;                  /* of the literal segment_next: its {n} was written */
-    uint64_t source_left;            /* of the source segment_next: octets that are not yet written */
     bool complete;                   /* everything was written */
+    size_t segment_next, bytes_next; /* what is to be written next */
+    uint64_t source_left;            /* of the source segment_next: octets that are not yet written */
     uint64_t begin, end;             /* where it lies in all that the session ever wrote */
     enum imap_status spoilt;         /* IMAP_OK, or what became of a part of its answer */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "imap/types.h"
 
@@ -77,21 +78,30 @@ static bool take_day(struct cursor *cursor, unsigned *day_out)
     return take_digits(cursor, single ? 1 : 2, day_out);
 }
 
+/* Three letters of any case as a number; ASCII's cases differ in bit 5 alone. */
+static unsigned month_key(const char *letters)
+{
+    return ((unsigned char)letters[0] | 0x20u) << 16 | ((unsigned char)letters[1] | 0x20u) << 8 |
+           ((unsigned char)letters[2] | 0x20u);
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
 static bool take_month(struct cursor *cursor, unsigned *month_out)
 {
-    if (cursor->end - cursor->at < 3)
+    const char *at = cursor->at;
+    if (cursor->end - at < 3 || !is_letter(at[0]) || !is_letter(at[1]) || !is_letter(at[2]))
         return false;
-    for (unsigned month = 0; month < 12; month++) {
-        bool same = true;
-        for (int i = 0; i < 3; i++) /* ASCII letters differ from their other case in bit 5 alone */
-            same = same && (cursor->at[i] == month_names[month][i] ||
-                            (cursor->at[i] ^ 0x20) == month_names[month][i]);
-        if (same) {
+    unsigned key = month_key(at);
+    for (unsigned month = 0; month < 12; month++)
+        if (key == month_key(month_names[month])) {
             cursor->at += 3;
             *month_out = month + 1;
             return true;
         }
-    }
     return false;
 }
 
@@ -128,6 +138,20 @@ bool imap_date_parse(const char *text, size_t len, struct imap_date *date_out)
     return true;
 }
 
+bool imap_internaldate_parse(const char *response, size_t len, struct imap_date *date_out)
+{
+    static const char name[] = "INTERNALDATE \"";
+    const size_t name_len = sizeof name - 1;
+    for (size_t at = 0; len >= name_len && at <= len - name_len; at++) {
+        const char *date = response + at + name_len, *quote;
+        if (strncasecmp(response + at, name, name_len) != 0)
+            continue;
+        quote = memchr(date, '"', (size_t)(response + len - date));
+        return quote && imap_date_parse(date, (size_t)(quote - date), date_out);
+    }
+    return false;
+}
+
 /* 1-Jan-0000 to 31-Dec-9999 */
 static int64_t clamp_to_four_digits(int64_t seconds)
 {
@@ -155,4 +179,15 @@ void imap_date_format(const struct imap_date *date, char text[IMAP_DATE_TEXT_MAX
     snprintf(text, IMAP_DATE_TEXT_MAX, "%2u-%s-%04u %02u:%02u:%02u %c%02u%02u", day % 100,
              month_names[(month - 1) % 12], (unsigned)year % 10000, left / 3600 % 24, left / 60 % 60,
              left % 60, zone < 0 ? '-' : '+', east / 60 % 24, east % 60);
+}
+
+void imap_int_to_ap(int64_t number, char text[IMAP_AP_TEXT_MAX])
+{
+    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    int digits = 0;
+    while (digits < 16 && rest >> (4 * digits) != 0)
+        digits++;
+    for (int i = digits; i-- > 0; rest >>= 4)
+        text[i] = (char)('A' + (rest & 15));
+    text[digits] = '\0';
 }

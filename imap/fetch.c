@@ -192,11 +192,14 @@ static const struct attribute {
 
 static const struct attribute *find_attribute(const struct imap_value *name)
 {
+    if (name->str[0] < 'A') /* a number, mostly */
+        return NULL;
     for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
         const struct attribute *attribute = &attributes[i];
 
         if (attribute->len == name->len && (name->str[0] & 0x5F) == attribute->name[0] &&
-            strcasecmp(name->str, attribute->name) == 0)
+            (memcmp(name->str, attribute->name, name->len) == 0 ||
+             strcasecmp(name->str, attribute->name) == 0))
             return attribute;
     }
     return NULL;

@@ -4,22 +4,29 @@
 #include <string.h>
 #include <strings.h>
 
+#define FLAG(name, bit)                                                                                      \
+    {                                                                                                        \
+        name, sizeof(name) - 1, bit                                                                          \
+    }
 static const struct {
     const char *name;
+    size_t len;
     unsigned bit;
 } system_flags[] = {
-    {"\\Seen", IMAP_FLAG_SEEN},       {"\\Answered", IMAP_FLAG_ANSWERED}, {"\\Flagged", IMAP_FLAG_FLAGGED},
-    {"\\Deleted", IMAP_FLAG_DELETED}, {"\\Draft", IMAP_FLAG_DRAFT},       {"\\Recent", IMAP_FLAG_RECENT},
-    {"\\*", IMAP_FLAG_NEW_KEYWORDS},
+    FLAG("\\Seen", IMAP_FLAG_SEEN),       FLAG("\\Answered", IMAP_FLAG_ANSWERED),
+    FLAG("\\Flagged", IMAP_FLAG_FLAGGED), FLAG("\\Deleted", IMAP_FLAG_DELETED),
+    FLAG("\\Draft", IMAP_FLAG_DRAFT),     FLAG("\\Recent", IMAP_FLAG_RECENT),
+    FLAG("\\*", IMAP_FLAG_NEW_KEYWORDS),
 };
 #define SYSTEM_COUNT (sizeof(system_flags) / sizeof(*system_flags))
 
-static unsigned system_bit(const struct imap_value *flag)
+static unsigned system_bit(const char *flag, size_t len)
 {
-    if (flag->len == 0 || flag->str[0] != '\\')
+    if (len == 0 || flag[0] != '\\')
         return 0;
     for (size_t i = 0; i < SYSTEM_COUNT; i++)
-        if (strcasecmp(flag->str, system_flags[i].name) == 0)
+        if (len == system_flags[i].len && (memcmp(flag, system_flags[i].name, len) == 0 ||
+                                           strncasecmp(flag, system_flags[i].name, len) == 0))
             return system_flags[i].bit;
     return 0;
 }
@@ -44,7 +51,7 @@ bool imap_flags_read(const struct imap_value *list, struct imap_arena *arena, st
 
         if (!nil && !is_keyword(flag))
             continue;
-        bit = system_bit(flag);
+        bit = system_bit(flag->str, flag->len);
         flags_out->system |= bit;
         if (bit)
             continue;
@@ -77,4 +84,94 @@ bool imap_flags_format(struct imap_buf *out, unsigned system, const char *const 
         if (!put(out, keywords[i], &first))
             return false;
     return imap_buf_append_str(out, ")");
+}
+
+/* ---- from text ---------------------------------------------------------------------------------- */
+
+struct span {
+    const char *at, *end;
+};
+
+/* Between the parentheses behind "FLAGS ", or of a list that is all there is. */
+static bool find_list(const char *text, size_t len, struct span *list_out)
+{
+    static const char name[] = "FLAGS (";
+    const size_t name_len = sizeof(name) - 1;
+    const char *open = NULL, *end = text + len;
+
+    while (text < end && *text == ' ')
+        text++;
+    if (text < end && *text == '(')
+        open = text + 1;
+    for (; (size_t)(end - text) >= name_len; text++) {
+        if (strncasecmp(text, name, name_len) == 0) {
+            open = text + name_len;
+            break;
+        }
+    }
+    if (!open)
+        return false;
+    list_out->at = open;
+    list_out->end = memchr(open, ')', (size_t)(end - open));
+    return list_out->end;
+}
+
+static bool next_flag(struct span *list, struct span *flag_out)
+{
+    while (list->at < list->end && *list->at == ' ')
+        list->at++;
+    flag_out->at = list->at;
+    while (list->at < list->end && *list->at != ' ')
+        list->at++;
+    flag_out->end = list->at;
+    return flag_out->at < flag_out->end;
+}
+
+/* How many keywords there are, and how many bytes they take with their NULs. */
+static size_t measure(struct span list, size_t *bytes_out)
+{
+    struct span flag;
+    size_t count = 0;
+
+    *bytes_out = 0;
+    while (next_flag(&list, &flag)) {
+        size_t len = (size_t)(flag.end - flag.at);
+
+        if (system_bit(flag.at, len) == 0) {
+            *bytes_out += len + 1;
+            count++;
+        }
+    }
+    return count;
+}
+
+bool imap_flags_parse(const char *text, size_t len, struct imap_flags *flags_out, void *room, size_t size)
+{
+    size_t bytes, count, shift = -(uintptr_t)room % sizeof(char *);
+    struct span list, flag;
+    const char **keywords;
+    char *out;
+
+    if (!find_list(text, len, &list))
+        return false;
+    count = measure(list, &bytes);
+    if (count > 0 && size < shift + count * sizeof(*keywords) + bytes)
+        return false;
+    *flags_out = (struct imap_flags){0};
+    keywords = (const char **)(void *)((char *)room + shift);
+    out = (char *)(keywords + count);
+    while (next_flag(&list, &flag)) {
+        size_t flag_len = (size_t)(flag.end - flag.at);
+        unsigned bit = system_bit(flag.at, flag_len);
+
+        flags_out->system |= bit;
+        if (bit)
+            continue;
+        memcpy(out, flag.at, flag_len);
+        out[flag_len] = '\0';
+        keywords[flags_out->keyword_count++] = out;
+        out += flag_len + 1;
+    }
+    flags_out->keywords = count ? keywords : NULL;
+    return true;
 }

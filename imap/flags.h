@@ -12,7 +12,7 @@
 
 /* Reads a flag list; a repeated system flag counts once. False when it is not a list. */
 bool imap_flags_read(const struct imap_value *list, struct imap_arena *arena,
-                      struct imap_flags *flags_out) IMAP_CHECK;
+                     struct imap_flags *flags_out) IMAP_CHECK;
 /* Appends "(\Seen $Junk)"; false at the cap of out. Keywords are written as they are. */
 bool imap_flags_format(struct imap_buf *out, unsigned system, const char *const *keywords,
                        size_t count) IMAP_CHECK;

@@ -224,7 +224,7 @@ static enum imap_frame_event end_line(struct imap_frame *frame, const char *data
     enum announcement announcement = NOTHING;
     size_t before;
 
-    if (len >= 4 && may_hold_literals(data, len))
+    if (len >= 4 && (data[len - 2] == '}' || data[len - 3] == '}') && may_hold_literals(data, len))
         announcement = find_announcement(frame, data, len, &before);
     if (announcement == TOO_BIG)
         return fail(frame, IMAP_FRAME_BAD);

@@ -20,6 +20,9 @@ static const unsigned char class_of[256] = {
     [0 ... ' '] = SPACE, [0x7F] = SPACE, ['('] = PAREN, [')'] = PAREN, ['['] = BRACKET,
 };
 
+/* What a search for the end of a quoted string must look at. */
+static const unsigned char stops_quoted[256] = {['"'] = 1, ['\\'] = 1, ['\n'] = 1};
+
 static unsigned char class_at(const char *at)
 {
     return class_of[(unsigned char)*at];
@@ -39,17 +42,25 @@ void imap_lex_init(struct imap_lex *lex, const struct imap_bytes *bytes, unsigne
                              .no_bracket = bytes->data};
 }
 
+static inline void skip_space(struct imap_lex *lex)
+{
+    const char *at = lex->at;
+
+    while (at < lex->end && class_at(at) == SPACE)
+        at++;
+    lex->at = at;
+}
+
 void imap_lex_skip_space(struct imap_lex *lex)
 {
-    while (lex->at < lex->end && class_at(lex->at) == SPACE)
-        lex->at++;
+    skip_space(lex);
 }
 
 const char *imap_lex_word(struct imap_lex *lex, size_t *len_out)
 {
     const char *word;
 
-    imap_lex_skip_space(lex);
+    skip_space(lex);
     word = lex->at;
     while (lex->at < lex->end && class_at(lex->at) != SPACE && class_at(lex->at) != PAREN)
         lex->at++;
@@ -170,7 +181,11 @@ static const char *find_closing_quote(struct imap_lex *lex)
     const char *at = lex->at + 1, *first = NULL;
     bool lenient = lex->at >= lex->no_quote;
 
-    for (; at < lex->end && *at != '\n'; at++) {
+    for (;; at++) {
+        while (at < lex->end && !stops_quoted[(unsigned char)*at])
+            at++;
+        if (at >= lex->end || *at == '\n')
+            break;
         if (*at == '\\' && at + 1 < lex->end && at[1] != '\n') {
             at++;
         } else if (*at == '"') {
@@ -184,6 +199,11 @@ static const char *find_closing_quote(struct imap_lex *lex)
     return first;
 }
 
+static bool is_plain(const char *text, size_t len)
+{
+    return !memchr(text, '\\', len) && !memchr(text, '\r', len);
+}
+
 static struct imap_value *lex_quoted(struct imap_lex *lex)
 {
     const char *closing = find_closing_quote(lex), *at = lex->at + 1;
@@ -192,6 +212,10 @@ static struct imap_value *lex_quoted(struct imap_lex *lex)
 
     if (!closing || closing - at >= UINT32_MAX)
         return NULL;
+    if (is_plain(at, (size_t)(closing - at))) {
+        lex->at = closing + 1;
+        return new_text(lex, IMAP_VALUE_STRING, at, (size_t)(closing - at));
+    }
     value = new_value(lex, IMAP_VALUE_STRING, (size_t)(closing - at));
     out = text_room(value);
     value->str = out;
@@ -309,7 +333,7 @@ static struct imap_value *lex_atom(struct imap_lex *lex)
     len = (size_t)(lex->at - start);
     value = new_text(lex, IMAP_VALUE_ATOM, start, len);
     /* A mailbox or a keyword may be called NIL, so its text stays readable. */
-    if (len == 3 && strcasecmp(value->str, "NIL") == 0)
+    if (len == 3 && (start[0] | 0x20) == 'n' && strcasecmp(value->str, "NIL") == 0)
         value->kind = IMAP_VALUE_NIL;
     return value;
 }
@@ -334,7 +358,7 @@ static struct imap_value *skip_deep_list(struct imap_lex *lex)
     lex->too_deep = true;
     lex->at++;
     for (;;) {
-        imap_lex_skip_space(lex);
+        skip_space(lex);
         if (imap_arena_full(lex->arena)) {
             lex->full = true;
             return NULL;
@@ -357,6 +381,18 @@ static struct imap_value *skip_deep_list(struct imap_lex *lex)
     return new_value(lex, IMAP_VALUE_NIL, 0);
 }
 
+static struct imap_value *lex_list(struct imap_lex *lex);
+
+/* Neither at the end nor at a space or ")". NULL when the arena is full. */
+static struct imap_value *lex_here(struct imap_lex *lex)
+{
+    if (imap_arena_full(lex->arena)) {
+        lex->full = true;
+        return NULL;
+    }
+    return *lex->at == '(' ? lex_list(lex) : lex_scalar(lex);
+}
+
 static struct imap_value *lex_list(struct imap_lex *lex)
 {
     struct imap_value *list, **tail;
@@ -368,7 +404,7 @@ static struct imap_value *lex_list(struct imap_lex *lex)
     list = new_value(lex, IMAP_VALUE_LIST, 0);
     tail = &list->child;
     for (;;) {
-        imap_lex_skip_space(lex);
+        skip_space(lex);
         if (lex->at == lex->end) {
             lex->unbalanced = true;
             break;
@@ -377,7 +413,7 @@ static struct imap_value *lex_list(struct imap_lex *lex)
             lex->at++;
             break;
         }
-        *tail = imap_lex_value(lex);
+        *tail = lex_here(lex);
         if (!*tail)
             return NULL;
         tail = &(*tail)->next;
@@ -388,19 +424,15 @@ static struct imap_value *lex_list(struct imap_lex *lex)
 
 struct imap_value *imap_lex_value(struct imap_lex *lex)
 {
-    if (imap_arena_full(lex->arena)) {
-        lex->full = true;
-        return NULL;
-    }
-    imap_lex_skip_space(lex);
+    skip_space(lex);
     while (lex->at < lex->end && *lex->at == ')') {
         lex->unbalanced = true;
         lex->at++;
-        imap_lex_skip_space(lex);
+        skip_space(lex);
     }
     if (lex->at == lex->end)
         return NULL;
-    return *lex->at == '(' ? lex_list(lex) : lex_scalar(lex);
+    return lex_here(lex);
 }
 
 struct imap_value *imap_lex_rest(struct imap_lex *lex)

@@ -10,6 +10,7 @@
 #include "mem.h"
 
 #define BUFFER_SIZE ((size_t)256 * 1024)
+#define FLUSH_MAX ((size_t)1024 * 1024) /* in one go, before the server is listened to again */
 
 void imap_line_init(struct imap_line *line, const struct imap_endpoint *endpoint,
                     const struct imap_session_events *events, void *arg)
@@ -62,9 +63,8 @@ static void update_due(struct imap_line *line, bool moved)
 enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err)
 {
     const void *data;
-    size_t len;
+    size_t len, sent = 0;
     bool was_blocked = line->unsent;
-    bool moved = false;
 
     line->unsent = false;
     while ((data = imap_session_pull(line->session, &len)) != NULL && len > 0) {
@@ -75,15 +75,19 @@ enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err)
             line->unsent = true;
             break;
         }
-        moved = true;
         imap_session_sent(line->session, (size_t)n);
+        sent += (size_t)n;
+        if (sent >= FLUSH_MAX) { /* a large message: the server may have refused it already */
+            line->unsent = true;
+            break;
+        }
     }
     if (imap_session_state(line->session) == IMAP_STATE_DEAD) { /* the data of a command could not be had */
         *err = *imap_session_fate(line->session);
         return err->status;
     }
     /* Sending one more command to a dead server is no sign of life; draining a full buffer is. */
-    update_due(line, moved && was_blocked);
+    update_due(line, sent > 0 && was_blocked);
     return IMAP_OK;
 }
 

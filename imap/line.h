@@ -45,7 +45,7 @@ void imap_line_fini(struct imap_line *line);
 /* To be called by the session's untagged event: keeps a BYE's words. */
 void imap_line_note(struct imap_line *line, const struct imap_response *response);
 
-/* Writes what can be written now. Failing means that the line is lost. */
+/* Writes what can be written now, up to a megabyte of it. Failing means that the line is lost. */
 enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err) IMAP_CHECK;
 /* Waits until the transport can be read (or written, if something is unsent), wake_fd or cancel_fd
  * (either may be -1) is readable, or the deadline passes; sooner when the server has been silent for

@@ -214,9 +214,9 @@ static enum imap_status parse_untagged(struct imap_lex *lex, struct imap_respons
     word = bare_code ? "OK" : imap_lex_word(lex, &len);
     if (bare_code)
         len = strlen(word);
-    if (read_status(lex, word, len, false, response))
-        return IMAP_OK;
     numbered = read_leading_number(word, len, &response->number);
+    if (!numbered && read_status(lex, word, len, false, response))
+        return IMAP_OK;
     if (numbered)
         word = imap_lex_word(lex, &len);
     shape = find_shape(word, len, numbered);

@@ -250,14 +250,13 @@ size_t imap_seqset_format(const struct imap_seqset *set, uint32_t *from, char *t
     return len;
 }
 
-#define WHOLE_TEXT_MAX (1u << 20)
+#define TEXT_MAX ((size_t)1 << 20)
 
 char *imap_seqset_text(const struct imap_seqset *set)
 {
-    uint32_t from = 1;
-    size_t room =
-        set->count < WHOLE_TEXT_MAX / RANGE_TEXT_MAX ? set->count * RANGE_TEXT_MAX + 1 : WHOLE_TEXT_MAX + 1;
+    size_t room = set->count < TEXT_MAX / RANGE_TEXT_MAX ? set->count * RANGE_TEXT_MAX + 1 : TEXT_MAX + 1;
     char *text = imap_xmalloc(room);
+    uint32_t from = 1;
     imap_seqset_format(set, &from, text, room);
     if (from == 0)
         return text;

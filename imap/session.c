@@ -291,6 +291,12 @@ bool imap_session_withdraw(struct imap_session *session, struct imap_command *co
     return true;
 }
 
+/* False: its messages are known to the server alone ("$" of RFC 5182), or to who wrote the set as raw text. */
+static bool knows_messages(const struct imap_command *command)
+{
+    return command->has_set || !(command->verb->flags & IMAP_VERB_SET);
+}
+
 /* Whether the command may be sent while `first` is still being answered. */
 static bool may_follow(const struct imap_command *first, const struct imap_command *command)
 {
@@ -304,8 +310,8 @@ static bool may_follow(const struct imap_command *first, const struct imap_comma
     /* Nothing in two untagged SEARCH responses tells which command each is for. */
     if (imap_verb_ambiguous(before, verb))
         return false;
-    /* Nor do FETCH responses when one command's messages are not known ("$" of RFC 5182). */
-    if ((before->answers & verb->answers) && (first->saved_set || command->saved_set))
+    /* Nor does a FETCH response when it is not known which messages one of them is about. */
+    if ((before->answers & verb->answers) && !(knows_messages(first) && knows_messages(command)))
         return false;
     /* An EXPUNGE on its way changes what sequence numbers stand for, and one may come during any command
      * but FETCH, STORE and SEARCH; their UID forms are not excepted (RFC 3501 5.5, 7.4.1). */

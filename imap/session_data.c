@@ -206,7 +206,7 @@ static bool is_about(const struct imap_command *command, const struct imap_mailb
 }
 
 /* Several STATUS may be in flight: the name tells them apart. A lone one gets what there is, for a
- * server may spell the name in its own way. */
+ * server may spell the name in its own way; not after NOTIFY, where it may be of any mailbox. */
 static struct imap_command *find_status(const struct imap_session *session,
                                         const struct imap_mailbox_status *status)
 {
@@ -220,7 +220,7 @@ static struct imap_command *find_status(const struct imap_session *session,
         some = command;
         count++;
     }
-    return count == 1 ? some : NULL;
+    return count == 1 && !session->notified ? some : NULL;
 }
 
 static struct imap_command *find_answered(const struct imap_session *session, uint64_t answer)

@@ -45,6 +45,7 @@ struct imap_session {
     bool caps_known;
     bool caps_renewed; /* told again since the last LOGIN or AUTHENTICATE was sent */
     struct imap_caps enabled;
+    bool notified; /* NOTIFY was agreed upon: what nobody asked for may come at any time (RFC 5465) */
 
     struct imap_selected selected;
     char *selected_name;

@@ -97,6 +97,7 @@ static void take_effect(struct imap_session *session, const struct imap_command 
     case IMAP_EFFECT_UNAUTHENTICATE: /* RFC 8437 2: back to what the greeting was, but for TLS and COMPRESS */
         session->state = IMAP_STATE_NOT_AUTHENTICATED;
         imap_caps_clear(&session->enabled);
+        session->notified = false;
         imap_session_leave_mailbox(session);
         break;
     case IMAP_EFFECT_STARTTLS:
@@ -107,6 +108,9 @@ static void take_effect(struct imap_session *session, const struct imap_command 
         break;
     case IMAP_EFFECT_LOGOUT:
         session->state = IMAP_STATE_LOGOUT;
+        break;
+    case IMAP_EFFECT_NOTIFY:
+        session->notified = true;
         break;
     case IMAP_EFFECT_ENABLE:
     case IMAP_EFFECT_IDLE:

@@ -328,6 +328,7 @@ static void prepare(struct imap_session *session, struct imap_command *command)
     case IMAP_EFFECT_STARTTLS:
     case IMAP_EFFECT_COMPRESS:
     case IMAP_EFFECT_ENABLE:
+    case IMAP_EFFECT_NOTIFY:
     case IMAP_EFFECT_DESELECT:
     case IMAP_EFFECT_LOGOUT:
         break;

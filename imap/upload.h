@@ -33,7 +33,7 @@ struct imap_upload_source {
 enum imap_status imap_upload_open(struct imap_upload_source *source, const struct imap_upload *upload,
                                   struct imap_error *err) IMAP_CHECK;
 void imap_upload_close(struct imap_upload_source *source);
-/* An imap_command_source_next. -ESTALE: the file has changed. */
-ssize_t imap_upload_next(void *source, void *buf, size_t size);
+/* An imap_command_source_next, arg being the source. -ESTALE: the file has changed. */
+ssize_t imap_upload_next(void *arg, void *buf, size_t size);
 
 #endif

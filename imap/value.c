@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #define EXPONENT_MAX 19
+#define SAFE_DIGITS 19 /* so many cannot overflow: 10^19 - 1 < 2^64 */
 
 static bool add_digit(uint64_t *number, unsigned digit)
 {
@@ -52,7 +53,7 @@ static bool scientific(const char *at, const char *end, uint64_t *number)
 
 bool imap_value_number(const struct imap_value *value, uint64_t max, uint64_t *number_out)
 {
-    const char *at, *end;
+    const char *at, *end, *safe;
     uint64_t number = 0;
 
     /* Some servers quote their numbers. */
@@ -62,6 +63,8 @@ bool imap_value_number(const struct imap_value *value, uint64_t max, uint64_t *n
     end = at + value->len;
     if (at == end || !is_digit(*at))
         return false;
+    for (safe = end - at > SAFE_DIGITS ? at + SAFE_DIGITS : end; at < safe && is_digit(*at); at++)
+        number = number * 10 + (uint64_t)(*at - '0');
     for (; at < end && is_digit(*at); at++)
         if (!add_digit(&number, (unsigned)(*at - '0')))
             return false;

@@ -48,7 +48,7 @@ typedef bool imap_auth_step(void *arg, const void *challenge, size_t len, const 
 /* LOGIN (RFC 3501 6.2.3). IMAP_AUTH: refused, or the line is not encrypted. */
 enum imap_status imap_client_login(struct imap_client *client, const char *user, const char *password,
                                    struct imap_call *call);
-/* AUTHENTICATE with the strongest mechanism that credentials and server allow. */
+/* AUTHENTICATE with the strongest mechanism that credentials (NULL: the endpoint's) and server allow. */
 enum imap_status imap_client_login_with(struct imap_client *client,
                                         const struct imap_credentials *credentials, struct imap_call *call);
 /* AUTHENTICATE by a mechanism of the caller's own (imaplib's authenticate); SASL-IR is used where offered
@@ -67,8 +67,8 @@ enum imap_status imap_client_compress(struct imap_client *client, struct imap_ca
 enum imap_status imap_client_logout(struct imap_client *client, struct imap_call *call);
 
 /* CAPABILITY, ENABLE (RFC 5161), ID (RFC 2971), NOOP, CHECK, NAMESPACE (RFC 2342). ENABLE asks only for what
- * is advertised: IMAP_USAGE else. params of ID: name, value, name, value ... NULL; a value NULL is NIL;
- * params NULL sends NIL. */
+ * is advertised: IMAP_USAGE else. params of ID: count strings, name, value, name, value ...; a value NULL is
+ * NIL; params NULL sends NIL. */
 enum imap_status imap_client_capability(struct imap_client *client, struct imap_call *call);
 enum imap_status imap_client_enable(struct imap_client *client, const char *capabilities,
                                     struct imap_call *call);

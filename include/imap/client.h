@@ -8,10 +8,11 @@
  * them and hold what comes after (HACKING, "which commands may run together"). A verb that is not
  * possible in the state it would be sent in fails with IMAP_USAGE, unsent.
  *
- * Every verb takes a struct imap_call: without `done` it blocks until the server has answered, with it
- * the verb returns at once and `done` is called exactly once, whatever happens. When the line is lost
- * every pending verb fails (IMAP_AGAIN, or IMAP_UNSURE where the server may have done it), then `lost` is
- * called; the client stays dead and is to be freed. There is no reconnecting here; pool.h does that.
+ * Every verb takes a struct imap_call: without `done` it blocks until the server has answered and returns
+ * what became of it; with it the verb returns IMAP_OK at once and `done` is called exactly once, whatever
+ * happens. When the line is lost every pending verb fails (IMAP_AGAIN, or IMAP_UNSURE where the server may have
+ * done it), then `lost` is called; the client stays dead and is to be freed. There is no reconnecting
+ * here; pool.h does that.
  *
  * Mailbox names are the bytes as LIST gave them ("wire names"); imap_client_name_encode makes one from
  * UTF-8, whatever the connection's mode (modified UTF-7, or UTF-8 after ENABLE UTF8=ACCEPT).
@@ -36,7 +37,7 @@ struct imap_credentials; /* auth.h */
 struct imap_client_events { /* any may be NULL */
     /* Every untagged response, those that answer a verb too (imaplib's untagged_responses). */
     void (*untagged)(void *arg, const struct imap_response *response);
-    /* Once, when the line is gone, after every pending verb has failed. */
+    /* Once, when the line is gone, after every pending verb has failed; not after LOGOUT or imap_client_free. */
     void (*lost)(void *arg, const struct imap_error *why);
     /* The protocol, line by line, secrets masked (session.h). */
     void (*trace)(void *arg, enum imap_trace_direction direction, const char *line, size_t len);
@@ -58,8 +59,8 @@ struct imap_client_options {
  * IMAP_SYS, IMAP_USAGE; no retries. */
 enum imap_status imap_client_connect(const struct imap_client_options *options,
                                      struct imap_client **client_out, struct imap_error *err) IMAP_CHECK;
-/* Fails what is pending with IMAP_CANCEL, closes the line (without LOGOUT: see imap_client_logout), joins the
- * thread. Must not be called from a callback. */
+/* Fails what is pending with IMAP_CANCEL (who blocks returns first), closes the line (without LOGOUT: see
+ * imap_client_logout), joins the thread. Aborts when called from a callback. */
 void imap_client_free(struct imap_client **client);
 
 /* ---- how a verb is called -------------------------------------------------------------------------- */
@@ -92,7 +93,9 @@ void imap_call_fini(struct imap_call *call);
 enum imap_status imap_client_command(struct imap_client *client, struct imap_command **command,
                                      struct imap_call *call);
 /* The verb ends with IMAP_CANCEL at once, if it had not ended yet (false: it had, or is unknown). One that
- * was sent already may still be carried out; a running IDLE is ended. */
+ * was sent already may still be carried out; a running IDLE is ended. The line is lost where there is no way
+ * back: within a step of login, or when a part of a source (imap_command_source) was sent; that goes for
+ * timeout_ms, too. */
 bool imap_client_cancel(struct imap_client *client, uint64_t id);
 
 /* ---- what is known --------------------------------------------------------------------------------- */
@@ -106,7 +109,7 @@ bool imap_client_encrypted(struct imap_client *client);                   /* TLS
 const char *imap_client_welcome(const struct imap_client *client);
 
 #define IMAP_MAILBOX_NAME_MAX 4096
-/* The mailbox that is selected; false when none is. name: as in struct imap_selected. */
+/* The mailbox that is selected; false when none is. name: as in struct imap_selected; "" if it is longer. */
 bool imap_client_selected(struct imap_client *client, struct imap_selected *selected_out,
                           char name_out[IMAP_MAILBOX_NAME_MAX]);
 /* UTF-8 to wire name and back, for this connection's mode. False as imap_utf7_encode and _decode. */
@@ -117,8 +120,8 @@ bool imap_client_name_decode(struct imap_client *client, const char *wire, char 
  * no verb), as an answer with status IMAP_OK; at most the last 1 MiB of it (imaplib's response and recent).
  * NULL when there was nothing. */
 struct imap_answer *imap_client_unsolicited(struct imap_client *client);
-/* The last lines of the protocol, secrets masked, at most 256 lines and 64 KiB: line is called for each,
- * oldest first, on this thread (imaplib's print_log). */
+/* The last lines of the protocol, secrets masked, at most 256 lines and 64 KiB, long ones cut: line is called
+ * for each, oldest first, on this thread (imaplib's print_log). */
 void imap_client_log(struct imap_client *client,
                      void (*line)(void *arg, enum imap_trace_direction direction, const char *text),
                      void *arg);

@@ -37,7 +37,8 @@ struct imap_result {
 
 struct imap_command_events {
     /* An untagged response that this command asked for: by type for LIST, SEARCH ...; a FETCH whose
-     * UID (or number) is in the set asked for. May be NULL. */
+     * UID (or number) is in the set asked for. May be NULL. After NOTIFY (RFC 5465) a LIST may be about a
+     * change instead, which nothing tells: it is the newer truth about that mailbox. */
     void (*response)(void *arg, const struct imap_response *response);
     /* A literal of a FETCH body section begins: size in section->size; so_far holds the attributes
      * that preceded it (uid 0 when the server has not told it yet). Return true to get the bytes by

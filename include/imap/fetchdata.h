@@ -29,6 +29,13 @@ struct imap_flags {
     size_t keyword_count;
 };
 
+/* imaplib's ParseFlags: the flags of `FLAGS (\Seen $Junk)`, wherever that stands in a response; or of a flag
+ * list alone. The keywords are put into room, of at least IMAP_FLAGS_ROOM(len) bytes. False when there are none
+ * to be found, or the room is too small. */
+#define IMAP_FLAGS_ROOM(len) (((len) / 2 + 2) * (sizeof(char *) + 1) + (len))
+bool imap_flags_parse(const char *text, size_t len, struct imap_flags *flags_out, void *room,
+                      size_t size) IMAP_CHECK;
+
 /* addresses and ENVELOPE (RFC 3501 7.4.2); NIL is NULL everywhere. A group's start has a mailbox and
  * no host; its end has neither. */
 struct imap_address {

@@ -3,7 +3,8 @@
  * idle: being told of changes instead of asking (RFC 2177 IDLE, RFC 5465 NOTIFY).
  *
  * IDLE is renewed by the client before the server's 29 minutes are over, and ended by itself for any
- * other verb that is queued; the caller sees neither: idling goes on afterwards.
+ * other verb that is queued; the caller sees neither: idling goes on afterwards. Several may idle at once, and
+ * each is told everything. While somebody idles nothing is kept for imap_client_unsolicited.
  */
 #ifndef IMAP_IDLE_H
 #define IMAP_IDLE_H
@@ -20,15 +21,16 @@ extern "C" {
  * the loss of the line ends it. duration_ms 0: for ever. IMAP_NO: the server has no IDLE. */
 enum imap_status imap_client_idle(struct imap_client *client, unsigned duration_ms, struct imap_call *call);
 
-/* imaplib 3.14's iterator: between begin and end, next returns what the server says as it comes. One at a
- * time. */
+/* imaplib 3.14's iterator: between begin and end, next returns what the server says as it comes, its signs of
+ * life ("* OK Still here"), too. An iterator is for one thread at a time, and not for callbacks (IMAP_USAGE).
+ * begin returns when the server idles. */
 struct imap_idle;
 enum imap_status imap_idle_begin(struct imap_client *client, unsigned duration_ms,
                                  struct imap_idle **idle_out, struct imap_error *err) IMAP_CHECK;
 /* Waits for at most wait_ms (UINT_MAX: as long as the whole may take) for the next response. IMAP_OK:
  * *response_out, valid until the next call; NULL when the duration is over. IMAP_AGAIN with sys_errno
  * ETIMEDOUT: nothing within wait_ms, go on; any other: the line is lost. wait_ms 0 after a first response
- * gathers a burst. */
+ * gathers a burst. IMAP_LIMIT: 64 MiB were not asked for in time; what followed is lost. */
 enum imap_status imap_idle_next(struct imap_idle *idle, unsigned wait_ms,
                                 const struct imap_response **response_out, struct imap_error *err) IMAP_CHECK;
 /* Sends DONE, waits for the server's answer and frees. IMAP_OK, or what became of IDLE. */

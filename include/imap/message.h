@@ -75,11 +75,12 @@ struct imap_upload {
     bool as_is;    /* else a bare CR or LF of data or fd becomes CRLF (not of read) */
 };
 
-/* count > 1 needs MULTIAPPEND. Mailbox names, flags and bodies follow UTF8=ACCEPT once enabled (RFC 6855).
+/* count > 1 needs MULTIAPPEND: IMAP_NO else, unsent. A file or data is read through once before the verb returns.
+ * A file that has changed when it is sent is IMAP_SYS with ESTALE. NUL bytes need BINARY or UTF-8. Mailbox names, flags and bodies follow UTF8=ACCEPT once enabled (RFC 6855).
  * APPENDUID in the text; IMAP_LIMIT when a message is over the server's APPENDLIMIT (RFC 7889), unsent. */
 enum imap_status imap_client_append(struct imap_client *client, const char *mailbox,
                                     const struct imap_upload *uploads, size_t count, struct imap_call *call);
-/* The message goes, the new one comes, in one step (RFC 8508). */
+/* The message goes, the new one comes, in one step (RFC 8508). IMAP_NO: not offered, unsent. */
 enum imap_status imap_client_replace(struct imap_client *client, enum imap_by by, uint32_t number,
                                      const char *mailbox, const struct imap_upload *upload,
                                      struct imap_call *call);

@@ -64,6 +64,17 @@ bool imap_date_parse(const char *text, size_t len, struct imap_date *date_out) I
 /* Writes the 26 characters of a date-time and a NUL. */
 void imap_date_format(const struct imap_date *date, char text[IMAP_DATE_TEXT_MAX]);
 
+/* imaplib's Internaldate2tuple: the date of `INTERNALDATE "..."`, wherever that stands in a FETCH response.
+ * False when there is none or it is malformed. */
+bool imap_internaldate_parse(const char *response, size_t len, struct imap_date *date_out) IMAP_CHECK;
+/* The date with the zone that local time (TZ) has or had then, for imap_date_format: imaplib's Time2Internaldate.
+ * False when there is no such local time. */
+bool imap_date_local(int64_t unix_seconds, struct imap_date *date_out) IMAP_CHECK;
+
+/* imaplib's Int2AP: base 16 with the digits A to P, without sign; "" for 0. */
+#define IMAP_AP_TEXT_MAX 17
+void imap_int_to_ap(int64_t number, char text[IMAP_AP_TEXT_MAX]);
+
 /* ---- modified UTF-7 (RFC 3501 5.1.3) ------------------------------------------------------------ */
 
 /* Decodes a mailbox name into UTF-8. False when it is not valid modified UTF-7 or would not encode

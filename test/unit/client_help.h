@@ -98,8 +98,9 @@ static inline bool world_hook(struct fake_client *peer, const char *tag, const c
     pthread_cond_broadcast(&world->changed);
     while (world->held && starts(command, world->held))
         pthread_cond_wait(&world->changed, &world->lock);
+    bool (*hook)(struct fake_client *, const char *, const char *, bool *, void *) = world->hook;
     pthread_mutex_unlock(&world->lock);
-    return world->hook && world->hook(peer, tag, command, stop, world);
+    return hook && hook(peer, tag, command, stop, world);
 }
 
 static inline void world_serve(struct fake_client *peer, void *arg)
@@ -107,6 +108,12 @@ static inline void world_serve(struct fake_client *peer, void *arg)
     struct world *world = arg;
     fake_imap_serve(peer, &world->imap);
     CHANGE(world, if (world->peer == peer) world->peer = NULL);
+}
+
+static inline void set_hook(struct world *world, bool (*hook)(struct fake_client *peer, const char *tag,
+                                                              const char *command, bool *stop, void *world))
+{
+    CHANGE(world, world->hook = hook);
 }
 
 /* How many commands the server has got that begin so. With the lock. */

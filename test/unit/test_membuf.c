@@ -102,7 +102,7 @@ START_TEST(arena_memory_is_aligned_and_apart)
     for (size_t size = 0; size < 5000; size += 7) {
         char *mem = imap_arena_alloc(&arena, size);
 
-        ck_assert_uint_eq((uintptr_t)mem % _Alignof(max_align_t), 0);
+        ck_assert_uint_eq((uintptr_t)mem % IMAP_ARENA_ALIGN, 0);
         memset(mem, 'x', size);
         ck_assert_ptr_ne(mem, before);
         before = mem;

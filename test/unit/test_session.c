@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What transcripts cannot show: callbacks that act, partial writes, memory and time. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -45,8 +46,13 @@ static void submit(struct client *client, const char *verb, const char *argument
     static const struct imap_command_events events = {
         .body_begin = on_body_begin, .body_data = on_body_data, .done = on_done};
     struct imap_command *command = imap_command_new(verb);
-    if (arguments)
-        imap_command_raw(command, arguments);
+    size_t set_len = arguments && strcmp(verb, "UID FETCH") == 0 ? strcspn(arguments, " ") : 0;
+    char set[32];
+    snprintf(set, sizeof set, "%.*s", (int)set_len, arguments ? arguments : "");
+    if (set_len > 0)
+        imap_command_set(command, set);
+    if (arguments && arguments[set_len])
+        imap_command_raw(command, arguments + set_len + (set_len > 0));
     imap_command_on(command, &events, client);
     (void)imap_session_submit(client->session, command, NULL);
 }
@@ -210,6 +216,24 @@ START_TEST(what_nobody_asked_for_is_told_apart)
     ck_assert_int_eq(client.bodies, 1);
     ck_assert_int_eq(feed(&client, "* 3 EXISTS\r\na2 OK\r\n* 1 FETCH (FLAGS ())\r\n"), IMAP_OK);
     ck_assert_int_eq(client.bodies, 3);
+    imap_session_free(&client.session);
+}
+END_TEST
+
+/* Whose answer a FETCH is, only the sets can tell. */
+START_TEST(commands_with_sets_in_raw_text_go_one_by_one)
+{
+    struct client client;
+    start(&client);
+    select_mailbox(&client, 5);
+    for (int i = 3; i <= 4; i++) {
+        struct imap_command *command = imap_command_new("UID FETCH");
+        imap_command_raw(command, i == 3 ? "3 (FLAGS)" : "4 (FLAGS)");
+        ck_assert_int_eq(imap_session_submit(client.session, command, NULL), IMAP_OK);
+    }
+    expect_sent(&client, "a2 UID FETCH 3 (FLAGS)\r\n");
+    ck_assert_int_eq(feed(&client, "* 3 FETCH (UID 3 FLAGS ())\r\na2 OK\r\n"), IMAP_OK);
+    expect_sent(&client, "a3 UID FETCH 4 (FLAGS)\r\n");
     imap_session_free(&client.session);
 }
 END_TEST
@@ -395,8 +419,89 @@ START_TEST(refused_commands_are_done_at_once)
 }
 END_TEST
 
-UNIT_MAIN("session", done_may_submit, done_may_submit_while_the_session_dies, a_callback_may_end_the_session,
-          what_was_not_written_can_be_withdrawn, what_was_written_cannot_be_withdrawn,
-          what_nobody_asked_for_is_told_apart, lost_tells_why, the_words_of_bye_are_the_error,
+struct source {
+    uint64_t given;
+    int calls;
+};
+
+static ssize_t next_of_source(void *arg, void *buf, size_t size)
+{
+    struct source *source = arg;
+    memset(buf, 'x', size);
+    source->given += size;
+    source->calls++;
+    return (ssize_t)size;
+}
+
+START_TEST(a_large_source_needs_little_memory)
+{
+    const uint64_t size = (uint64_t)200 << 20;
+    struct client client;
+    struct source source = {0};
+    struct imap_command_events events = {.done = on_done};
+    size_t len, largest = 0;
+    uint64_t sent = 0;
+    start(&client);
+    ck_assert_int_eq(feed(&client, "* PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] hi\r\n"), IMAP_OK);
+    struct imap_command *command = imap_command_new("APPEND");
+    imap_command_mailbox(command, "Sent", 4);
+    imap_command_source(command, size, false, next_of_source, &source);
+    imap_command_on(command, &events, &client);
+    ck_assert_int_eq(imap_session_submit(client.session, command, NULL), IMAP_OK);
+    /* nothing is asked for before the announcement has left, nor while anything is unsent */
+    expect_sent(&client, "a1 APPEND Sent {209715200+}\r\n");
+    ck_assert_int_eq(source.calls, 0);
+    while (imap_session_pull(client.session, &len)) {
+        size_t some = len > 40000 ? 40000 : len;
+        ck_assert_uint_le(source.given - sent, len);
+        largest = len > largest ? len : largest;
+        imap_session_sent(client.session, some);
+        sent += some;
+    }
+    ck_assert_uint_eq(source.given, size);
+    ck_assert_uint_eq(sent, size + 2);
+    ck_assert_uint_le(largest, 65536 + 2);
+    ck_assert_int_eq(client.done, 0);
+    ck_assert_int_eq(feed(&client, "a1 OK stored\r\n"), IMAP_OK);
+    ck_assert_int_eq(client.done, 1);
+    ck_assert_int_eq(client.last, IMAP_OK);
+    imap_session_free(&client.session);
+}
+END_TEST
+
+static ssize_t fail_source(void *arg, void *buf, size_t size)
+{
+    (void)arg, (void)buf, (void)size;
+    return -ENOSPC;
+}
+
+START_TEST(a_source_tells_its_errno)
+{
+    struct client client;
+    struct imap_command_events events = {.done = on_done};
+    size_t len;
+    start(&client);
+    ck_assert_int_eq(feed(&client, "* PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] hi\r\n"), IMAP_OK);
+    struct imap_command *command = imap_command_new("APPEND");
+    imap_command_source(command, 5, false, fail_source, NULL);
+    imap_command_on(command, &events, &client);
+    ck_assert_int_eq(imap_session_submit(client.session, command, NULL), IMAP_OK);
+    expect_sent(&client, "a1 APPEND {5+}\r\n");
+    client.next = "NOOP"; /* what is asked for from `done` is refused */
+    ck_assert_ptr_null(imap_session_pull(client.session, &len));
+    ck_assert_uint_eq(len, 0);
+    ck_assert_int_eq(client.done, 2);
+    ck_assert_int_eq(imap_session_state(client.session), IMAP_STATE_DEAD);
+    ck_assert_int_eq(imap_session_fate(client.session)->status, IMAP_AGAIN);
+    ck_assert_int_eq(imap_session_fate(client.session)->sys_errno, ENOSPC);
+    ck_assert_int_eq(imap_session_pending(client.session), 0);
+    imap_session_free(&client.session);
+}
+END_TEST
+
+UNIT_MAIN("session", what_was_not_written_can_be_withdrawn, what_was_written_cannot_be_withdrawn,
+          what_nobody_asked_for_is_told_apart, a_large_source_needs_little_memory, a_source_tells_its_errno,
+          done_may_submit, done_may_submit_while_the_session_dies, a_callback_may_end_the_session,
+          commands_with_sets_in_raw_text_go_one_by_one, lost_tells_why, the_words_of_bye_are_the_error,
           written_a_byte_at_a_time, secrets_are_wiped_once_sent, an_answer_counts_once_the_command_is_sent,
           bodies_are_not_copied, a_long_queue_is_linear, refused_commands_are_done_at_once)

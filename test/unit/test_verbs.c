@@ -53,7 +53,6 @@ static const struct {
     {"THREAD", S, false, true},
     {"UID SORT", S, false, true},
     {"UID THREAD", S, false, true},
-    {"IDLE", A | S, false, true},
     {"NOTIFY", A | S, true, true},
     {"GETACL", A | S, false, true},
     {"SETACL", A | S, false, true},
