@@ -36,13 +36,13 @@ static void expect_connect(struct imap_endpoint endpoint, enum imap_status expec
 SURFACE_TEST(connect_in_the_clear)
 {
     DID(s, noop);
-    surface_row(s, "connect");
+    surface_direct("connect");
     struct imap_endpoint endpoint = {
         .port = surface_server.port, .tls = IMAP_TLS_NONE, .timeout_ms = 20000, .password = "wrong"};
     expect_connect(endpoint, IMAP_AUTH);
     endpoint.timeout_ms = 0;
     expect_connect(endpoint, IMAP_USAGE);
-    surface_row(s, "timeout");
+    surface_direct("timeout");
 }
 
 SURFACE_TEST(connect_by_tls)
@@ -51,7 +51,7 @@ SURFACE_TEST(connect_by_tls)
     connect_again(s, (struct imap_client_options){.endpoint = endpoint});
     ck_assert(imap_client_encrypted(s->client));
     DID(s, noop);
-    surface_row(s, "connect-tls");
+    surface_direct("connect-tls");
 
     endpoint.port = surface_server.tls_port;
     endpoint.timeout_ms = 20000;
@@ -59,7 +59,7 @@ SURFACE_TEST(connect_by_tls)
     endpoint.cafile = surface_server.cafile;
     endpoint.host = "127.1"; /* gets there, but is not what the certificate calls it */
     expect_connect(endpoint, IMAP_AUTH);
-    surface_row(s, "ssl_context");
+    surface_direct("ssl_context");
 }
 
 /* The server's certificate, which speaks for nobody. */
@@ -86,7 +86,7 @@ SURFACE_TEST(connect_pinned)
     endpoint.port = surface_server.tls_port;
     endpoint.timeout_ms = 20000;
     expect_connect(endpoint, IMAP_AUTH);
-    surface_row(s, "fingerprint");
+    surface_direct("fingerprint");
 }
 
 SURFACE_TEST(connect_by_starttls)
@@ -96,7 +96,7 @@ SURFACE_TEST(connect_by_starttls)
     ck_assert(imap_client_encrypted(s->client));
     ck_assert(!imap_client_has(s->client, "STARTTLS"));
     DID(s, noop);
-    surface_row(s, "connect-starttls");
+    surface_direct("connect-starttls");
 }
 
 SURFACE_TEST(connect_by_command)
@@ -110,7 +110,7 @@ SURFACE_TEST(connect_by_command)
     ck_assert_int_eq(imap_client_state(s->client), IMAP_STATE_AUTHENTICATED);
     surface_make(s);
     surface_fill(s, 1);
-    surface_row(s, "connect-stream");
+    surface_direct("connect-stream");
 }
 
 SURFACE_TEST(login_command)

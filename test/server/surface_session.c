@@ -100,7 +100,7 @@ SURFACE_TEST(what_is_known)
     char name[IMAP_MAILBOX_NAME_MAX];
     ck_assert_ptr_nonnull(
         strstr(imap_client_welcome(s->client), surface_is_cyrus ? "Cyrus IMAP" : "Dovecot"));
-    surface_row(s, "welcome");
+    surface_direct("welcome");
     ck_assert_int_eq(imap_client_state(s->client), IMAP_STATE_AUTHENTICATED);
     ck_assert(!imap_client_selected(s->client, &selected, name));
     ck_assert(!imap_client_encrypted(s->client));
@@ -111,7 +111,7 @@ SURFACE_TEST(what_is_known)
     ck_assert_uint_eq(selected.exists, 0);
     ck_assert_uint_gt(selected.uidvalidity, 0);
     ck_assert(!selected.read_only);
-    surface_row(s, "state");
+    surface_direct("state");
 }
 
 /* imaplib's recent and response: what another session did is told, and can be asked for. */
@@ -132,9 +132,9 @@ SURFACE_TEST(unasked)
     ck_assert_ptr_nonnull(told);
     ck_assert_int_eq(imap_answer_status(told), IMAP_OK);
     ck_assert_uint_eq(surface_first(told, IMAP_RESP_EXISTS)->number, 1);
-    surface_row(s, "response");
+    surface_direct("response");
     ck_assert_uint_eq(surface_first(told, IMAP_RESP_RECENT)->number, 1);
-    surface_row(s, "recent");
+    surface_direct("recent");
     imap_answer_unref(&told);
     ck_assert_ptr_null(imap_client_unsolicited(s->client));
 }
@@ -176,13 +176,13 @@ SURFACE_TEST(log_and_trace)
     ck_assert_uint_ge(log.received, 6);
     ck_assert_uint_eq(log.secrets, 0);
     ck_assert_uint_eq(log.selects, 1);
-    surface_row(s, "log");
+    surface_direct("log");
     DID(s, noop);
     imap_client_free(&s->client);
     ck_assert_uint_gt(trace.sent, log.sent);
     ck_assert_uint_gt(trace.received, log.received);
     ck_assert_uint_eq(trace.secrets, 0);
-    surface_row(s, "debug");
+    surface_direct("debug");
     s->client = surface_connect_as(surface_server.user);
 }
 

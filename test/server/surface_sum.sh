@@ -41,7 +41,8 @@ sum() {
                 how = how (how ? "; " : "") "test/" $3
             blocking = ($1, $2 == "fake", "blocking") in any
             callback = ($1, $2 == "fake", "callback") in any
-            shown = $2 == "file" || ($2 == "once" && (blocking || callback)) || (blocking && callback)
+            shown = $2 == "file" || ($2 == "callback" && callback) || (blocking && callback)
+            shown = shown || ($2 == "directly" && (($1, 0, "directly") in any))
             if (!shown) {
                 how = how (how ? " " : "") "GAP: wanted " $2
                 bad = 1

@@ -122,7 +122,27 @@ static void on_end(void *arg, const struct imap_answer *answer)
         ck_assert_msg(held_, "never: %s", #condition);                                                       \
     } while (0)
 
-SURFACE_TEST(idle_with_callback)
+static void cancel_on_exists(void *arg, const struct imap_response *response)
+{
+    struct surface *s = arg;
+    if (response->type == IMAP_RESP_EXISTS)
+        imap_client_cancel(s->client, s->call.id);
+}
+
+SURFACE_TEST(idle_until_cancelled)
+{
+    surface_make(s);
+    struct meddler meddler = {.box = s->box, .count = 1};
+    start_meddling(&meddler);
+    s->arg = s;
+    s->hooks = (struct imap_call){.response = cancel_on_exists};
+    EXPECT(s, IMAP_CANCEL, idle, 0);
+    surface_row(s, "idle with each response");
+    end_meddling(&meddler);
+    DID(s, noop);
+}
+
+SURFACE_TEST(idle_goes_on)
 {
     if (!s->callback)
         return;
@@ -148,7 +168,7 @@ SURFACE_TEST(idle_with_callback)
     ck_assert_int_eq(idling.status, IMAP_CANCEL);
     ck_assert(!imap_client_cancel(s->client, call.id));
     DID(s, noop);
-    surface_row(s, "idle with each response");
+    surface_row(s, "idle goes on after other verbs");
     imap_call_fini(&call);
 }
 
@@ -179,7 +199,7 @@ SURFACE_TEST(idle_iterated)
     ck_assert_int_eq(status, IMAP_AGAIN);
     ck_assert_int_eq(imap_idle_end(&idle, &err), IMAP_OK);
     ck_assert_ptr_null(idle);
-    surface_row(s, "idle burst");
+    surface_direct("idle burst");
 
     ck_assert_int_eq(imap_idle_begin(s->client, 200, &idle, &err), IMAP_OK);
     while ((status = imap_idle_next(idle, UINT_MAX, &response, &err)) == IMAP_OK && response)
@@ -187,7 +207,7 @@ SURFACE_TEST(idle_iterated)
     ck_assert_msg(status == IMAP_OK, "%s", err.text);
     ck_assert_int_eq(imap_idle_end(&idle, &err), IMAP_OK);
     DID(s, noop);
-    surface_row(s, "idle iterated");
+    surface_direct("idle iterated");
 }
 
 /* ---- NOTIFY ------------------------------------------------------------------------------------------- */
@@ -223,6 +243,7 @@ SURFACE_TEST(notify)
     ck_assert_int_eq(imap_client_create(other, name, NULL, NULL), IMAP_OK);
     imap_client_free(&other);
     AWAIT(&told, told.responses > 0);
+    DID(s, noop); /* what was told has been kept by then */
     struct imap_answer *unasked = imap_client_unsolicited(s->client);
     ck_assert_ptr_nonnull(unasked);
     imap_answer_unref(&unasked);
@@ -340,7 +361,8 @@ void surface_waiting(TCase *cases)
 {
     surface_add(cases, idle_until_change);
     surface_add(cases, idle_until_time);
-    surface_add(cases, idle_with_callback);
+    surface_add(cases, idle_until_cancelled);
+    surface_add(cases, idle_goes_on);
     surface_add(cases, idle_iterated);
     surface_add(cases, notify);
     surface_add(cases, many_at_once);

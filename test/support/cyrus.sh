@@ -92,6 +92,7 @@ conversations: yes
 expunge_mode: immediate
 delete_mode: immediate
 popminpoll: 0
+failedloginpause: 0
 maxlogins_per_user: 0
 END
 }

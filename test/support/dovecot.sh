@@ -154,6 +154,12 @@ namespace {
   subscriptions = no
   list = children
 }
+# Wrong passwords are not punished by waiting.
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 plugin {
   acl_shared_dict = file:$dir/state/shared-mailboxes
 }

@@ -29,7 +29,7 @@ struct surface {
     struct imap_error error;
     const struct imap_answer *answer; /* until the next verb */
 
-    struct imap_call call;
+    struct imap_call call, wanted; /* the hooks are called by way of this */
     pthread_mutex_t lock;
     pthread_cond_t ended;
     unsigned done; /* guarded by lock */
@@ -51,6 +51,8 @@ const struct imap_answer *surface_done(struct surface *s, const char *file, int 
                                        enum imap_status expected, enum imap_status returned);
 /* The same for what is no single verb; row as in surface_rows.txt. */
 void surface_row(const struct surface *s, const char *row);
+/* And for what is no verb at all, so that there is but one way to call it. */
+void surface_direct(const char *row);
 
 /* The first response of a type; fails the test when there is none. */
 const struct imap_response *surface_first(const struct imap_answer *answer, enum imap_response_type type);
