@@ -37,8 +37,9 @@ install_quietly() {
         die "apt-get install failed"
     fi
     [ $guarded = no ] || as_root rm -f $guard
-    if [[ " $* " == *" dovecot-imapd "* ]] && command -v systemctl >/dev/null; then
-        as_root systemctl disable -q dovecot.service dovecot.socket >/dev/null 2>&1 || true
+    if command -v systemctl >/dev/null; then
+        as_root systemctl disable -q dovecot.service dovecot.socket cyrus-imapd.service saslauthd.service \
+            >/dev/null 2>&1 || true
     fi
 }
 
@@ -58,6 +59,28 @@ need() {
     rm -f "$log"
 }
 
+fetch_cyrus() {
+    (cd "$top/build/cyrus" && apt-get download "cyrus-imapd=$1" && dpkg -x cyrus-imapd_*.deb new)
+}
+
+# Debian's IMAP servers exclude one another, so of Cyrus only its common part is installed; the programs of its
+# package cyrus-imapd are unpacked into build/cyrus, where test/support/cyrus.sh finds them. Kept between runs.
+unpack_cyrus() {
+    local version log="$top/build/cyrus.log"
+    command -v apt-get >/dev/null || return 0
+    version=$(dpkg-query -W -f '${Version}' cyrus-common)
+    [ ! -x "$top/build/cyrus/$version/usr/lib/cyrus/bin/imapd" ] || return 0
+    echo "unpacking: cyrus-imapd $version into build/cyrus"
+    rm -rf "$top/build/cyrus"
+    mkdir -p "$top/build/cyrus/new"
+    if ! fetch_cyrus "$version" >"$log" 2>&1 && ! { as_root apt-get update -qq && fetch_cyrus "$version"; } >>"$log" 2>&1; then
+        tail -n 5 "$log" >&2
+        die "cannot unpack cyrus-imapd $version"
+    fi
+    rm -f "$top"/build/cyrus/*.deb "$log"
+    mv "$top/build/cyrus/new" "$top/build/cyrus/$version"
+}
+
 # build PRESET: configures and builds into build/PRESET; its output is shown when it fails.
 build() {
     local log begin=$SECONDS
@@ -75,4 +98,6 @@ build() {
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config fuse3 libfuse3-dev libssl-dev libgsasl-dev
     zlib1g-dev)
 server_packages=(dovecot-imapd openssl rsync)
-test_packages=(g++ check python3 clang clang-format clang-tidy shellcheck attr procps file git)
+cyrus_packages=(cyrus-common sasl2-bin libsasl2-modules)
+test_packages=(g++ check python3 clang clang-format clang-tidy shellcheck attr procps file git binutils
+    groff-base)

@@ -13,6 +13,7 @@ struct imap_answer *imap_answer_new(size_t cap_bytes)
     atomic_init(&answer->refs, 1);
     answer->cap = cap_bytes;
     answer->last = &answer->first;
+    answer->coming_last = &answer->coming;
     imap_arena_init(&answer->arena, cap_bytes);
     return answer;
 }
@@ -41,6 +42,7 @@ void imap_answer_unref(struct imap_answer **answer_ptr)
         return;
     for (int kind = 0; kind < IMAP_VIEWS; kind++)
         free_view(atomic_load_explicit(&answer->views[kind], memory_order_relaxed));
+    imap_answer_free_bodies(answer);
     imap_arena_fini(&answer->arena);
     free(answer);
 }
@@ -66,16 +68,16 @@ static struct imap_bytes copy_bytes(struct imap_arena *arena, const struct imap_
     return bytes;
 }
 
-enum imap_status imap_answer_add(struct imap_answer *answer, const struct imap_response *response)
+static enum imap_status add(struct imap_answer *answer, const struct imap_response *response)
 {
     struct imap_arena *arena = &answer->arena;
-    size_t used = imap_arena_used(arena);
+    size_t used = imap_answer_bytes(answer);
     if (answer->over || used > answer->cap || response->raw_len > answer->cap - used)
         return set_over(answer);
     struct imap_answer_node *node = imap_arena_alloc(arena, sizeof *node);
     struct imap_bytes bytes = copy_bytes(arena, response);
     enum imap_status status = imap_resp_parse(&bytes, IMAP_RESP_DEPTH_MAX, arena, &node->response, NULL);
-    if (status == IMAP_LIMIT || imap_arena_used(arena) > answer->cap)
+    if (status == IMAP_LIMIT || imap_answer_bytes(answer) > answer->cap)
         return set_over(answer);
     if (status != IMAP_OK)
         return status;
@@ -83,11 +85,19 @@ enum imap_status imap_answer_add(struct imap_answer *answer, const struct imap_r
     node->response.renumbered = response->renumbered;
     if (node->response.type == IMAP_RESP_FETCH && response->type == IMAP_RESP_FETCH)
         node->response.fetch.uid = response->fetch.uid;
+    imap_answer_take_bodies(answer, &node->response);
     node->next = NULL;
     *answer->last = node;
     answer->last = &node->next;
     answer->count++;
     return IMAP_OK;
+}
+
+enum imap_status imap_answer_add(struct imap_answer *answer, const struct imap_response *response)
+{
+    enum imap_status status = add(answer, response);
+    imap_answer_forget_bodies(answer);
+    return status;
 }
 
 static const char *copy_str(struct imap_arena *arena, const char *str)
@@ -181,7 +191,7 @@ size_t imap_answer_count(const struct imap_answer *answer)
 
 size_t imap_answer_bytes(const struct imap_answer *answer)
 {
-    return imap_arena_used(&answer->arena);
+    return imap_arena_used(&answer->arena) + answer->body_bytes;
 }
 
 const struct imap_response *imap_answer_any(const struct imap_answer *answer,

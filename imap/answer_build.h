@@ -19,6 +19,11 @@ struct imap_answer *imap_answer_new(size_t cap_bytes);
  * final status becomes IMAP_LIMIT, and this response and all later ones are dropped. IMAP_PROTO: this is no
  * response; it is dropped. */
 enum imap_status imap_answer_add(struct imap_answer *answer, const struct imap_response *response);
+/* A body goes straight from the line into the answer instead of through the response: begin and data as body_begin
+ * and body_data of command.h tell of it; the response it belongs to is the next one added. False: over the cap,
+ * have it dropped. Memory is taken as the bytes come, not for what is announced. */
+bool imap_answer_body_begin(struct imap_answer *answer, uint64_t size);
+void imap_answer_body_data(struct imap_answer *answer, const void *data, size_t len);
 /* Copies status, error and the tagged text; nothing may be added afterwards. */
 void imap_answer_finish(struct imap_answer *answer, const struct imap_result *result);
 

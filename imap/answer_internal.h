@@ -18,6 +18,15 @@ struct imap_answer_node {
     struct imap_answer_node *next;
 };
 
+/* A literal that came straight from the line. */
+struct imap_answer_body {
+    struct imap_answer_body *next;
+    char *data; /* with a NUL behind; NULL: refused */
+    uint64_t size, have;
+    size_t room;
+    bool own; /* data is not in the arena */
+};
+
 struct imap_view {
     struct imap_arena arena; /* of what follows */
     const void **items;      /* messages: of struct imap_fetch; statuses: of struct imap_mailbox_status */
@@ -40,12 +49,21 @@ struct imap_answer {
     struct imap_answer_node *first, **last;
     size_t count;
     size_t cap;
-    bool over; /* the cap */
+    bool over;                                      /* the cap */
+    struct imap_answer_body *bodies;                /* large ones, to be freed */
+    struct imap_answer_body *coming, **coming_last; /* of the response that is to be added next */
+    size_t coming_count, body_bytes;
+    struct imap_answer_slab *slab; /* the newest */
     enum imap_status status;
     struct imap_error error;
     const struct imap_text *text;
     _Atomic(struct imap_view *) views[IMAP_VIEWS];
 };
+
+/* Gives the response, which was just parsed into the answer, the bodies that came before it. */
+void imap_answer_take_bodies(struct imap_answer *answer, struct imap_response *response);
+void imap_answer_forget_bodies(struct imap_answer *answer); /* those that are coming */
+void imap_answer_free_bodies(struct imap_answer *answer);
 
 /* Fills view->items or one of the others; the arena is ready. */
 typedef void imap_view_make(const struct imap_answer *answer, struct imap_view *view);

@@ -172,16 +172,30 @@ static void on_response(void *arg, const struct imap_response *response)
     imap_entry_add(arg, response);
 }
 
+/* Who keeps the answer and gave no function for bodies finds them there. */
+static bool keeps_bodies(const struct imap_entry *entry)
+{
+    return !entry->call.body_begin && !entry->call.response;
+}
+
 static bool on_body_begin(void *arg, const struct imap_fetch *so_far, const struct imap_section *section)
 {
     struct imap_entry *entry = arg;
-    return !atomic_load(&entry->over) && entry->call.body_begin(entry->call.arg, so_far, section);
+    if (atomic_load(&entry->over))
+        return false;
+    if (keeps_bodies(entry))
+        return imap_answer_body_begin(answer_of(entry), section->size);
+    return entry->call.body_begin(entry->call.arg, so_far, section);
 }
 
 static void on_body_data(void *arg, const void *data, size_t len)
 {
     struct imap_entry *entry = arg;
-    if (!atomic_load(&entry->over) && entry->call.body_data)
+    if (atomic_load(&entry->over))
+        return;
+    if (keeps_bodies(entry))
+        imap_answer_body_data(answer_of(entry), data, len);
+    else if (entry->call.body_data)
         entry->call.body_data(entry->call.arg, data, len);
 }
 
@@ -218,7 +232,7 @@ void imap_entry_submit(struct imap_entry *entry)
 {
     const struct imap_command_events events = {
         .response = on_response,
-        .body_begin = entry->call.body_begin ? on_body_begin : NULL,
+        .body_begin = entry->call.body_begin || keeps_bodies(entry) ? on_body_begin : NULL,
         .body_data = on_body_data,
         .body_end = on_body_end,
         .done = on_done,

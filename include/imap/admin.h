@@ -12,6 +12,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* rights: "lrs" replaces, "+w" adds, "-w" takes away. */
 enum imap_status imap_client_setacl(struct imap_client *client, const char *mailbox, const char *identifier,
@@ -57,6 +58,7 @@ enum imap_status imap_client_setannotation(struct imap_client *client, const cha
                                            const struct imap_metadata_value *values, size_t count,
                                            struct imap_call *call);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

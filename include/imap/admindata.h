@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct imap_param;
 
@@ -75,6 +76,7 @@ struct imap_metadata {
     const struct imap_metadata_entry *entries;
 };
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

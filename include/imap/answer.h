@@ -4,7 +4,8 @@
  *
  * Each untagged response that answers the command is kept as it was received (raw) and as parsed
  * (typed); what the parser does not know is there as values. imap_answer_next walks them by type. The
- * functions below put together what servers scatter over several responses.
+ * functions below put together what servers scatter over several responses. Bodies come straight from the line
+ * into their section (and value): raw is without them, and no cap holds for them but the answer's own.
  *
  * Ownership: an answer is counted. A blocking verb leaves it in its call (client.h); a callback gets it
  * borrowed and takes imap_answer_ref to keep it. All that is reached from it lives as long as it does.
@@ -18,6 +19,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct imap_answer;
 
@@ -82,6 +84,7 @@ const struct imap_mailbox_status *imap_answer_mailbox_status(const struct imap_a
 const struct imap_metadata_entry *imap_answer_metadata(const struct imap_answer *answer, const char *mailbox,
                                                        const char *entry, const char *attribute);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

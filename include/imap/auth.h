@@ -18,6 +18,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* How much a mechanism gives away to who listens or answers in the server's stead. */
 enum imap_auth_strength {
@@ -80,6 +81,7 @@ enum imap_status imap_client_noop(struct imap_client *client, struct imap_call *
 enum imap_status imap_client_check(struct imap_client *client, struct imap_call *call);
 enum imap_status imap_client_namespace(struct imap_client *client, struct imap_call *call);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -30,6 +30,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct imap_client;
 struct imap_credentials; /* auth.h */
@@ -126,6 +127,7 @@ void imap_client_log(struct imap_client *client,
                      void (*line)(void *arg, enum imap_trace_direction direction, const char *text),
                      void *arg);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

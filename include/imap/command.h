@@ -22,6 +22,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct imap_command;
 
@@ -86,6 +87,7 @@ void imap_command_source(struct imap_command *command, uint64_t size, bool liter
 void imap_command_open(struct imap_command *command);  /* "(" */
 void imap_command_close(struct imap_command *command); /* ")" */
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

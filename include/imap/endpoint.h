@@ -14,6 +14,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum imap_tls {
     IMAP_TLS_IMPLICIT, /* TLS from the first byte, port 993 (RFC 8314) */
@@ -35,6 +36,7 @@ struct imap_endpoint {
     unsigned timeout_ms;  /* for connecting, and for silence while an answer is due; 0 is IMAP_USAGE */
 };
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 #if defined(__GNUC__)
 #define IMAP_CHECK __attribute__((warn_unused_result))
@@ -104,6 +105,7 @@ enum imap_status imap_error_sys(struct imap_error *err, int sys_errno, const cha
 const char *imap_status_name(enum imap_status status);
 const char *imap_code_name(enum imap_code code);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

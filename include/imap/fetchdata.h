@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* System flags (RFC 3501 2.3.2) as bits; the rest by name. */
 #define IMAP_FLAG_ANSWERED 0x01u
@@ -113,6 +114,7 @@ struct imap_fetch {
     const struct imap_section *sections; /* BODY[] and the like, in the order sent */
 };
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

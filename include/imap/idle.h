@@ -14,6 +14,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* imaplib2's idle: ends with IMAP_OK when the server has told of a change (EXISTS, EXPUNGE, FETCH ...), which
  * the answer holds, or after duration_ms without one (empty answer). With call->done it is told so; with
@@ -42,6 +43,7 @@ enum imap_status imap_idle_end(struct imap_idle **idle, struct imap_error *err);
 enum imap_status imap_client_notify(struct imap_client *client, bool status, const char *events,
                                     struct imap_call *call);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -13,6 +13,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* SELECT and EXAMINE (RFC 3501 6.3.1). What the server told is had by imap_client_selected and from the
  * answer (FLAGS, EXISTS, OK codes ...). */
@@ -58,6 +59,7 @@ enum imap_status imap_client_list_extended(struct imap_client *client, const cha
 enum imap_status imap_client_status(struct imap_client *client, const char *mailbox, const char *items,
                                     struct imap_call *call);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -17,6 +17,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum imap_by { IMAP_BY_UID, IMAP_BY_NUMBER };
 
@@ -85,6 +86,7 @@ enum imap_status imap_client_replace(struct imap_client *client, enum imap_by by
                                      const char *mailbox, const struct imap_upload *upload,
                                      struct imap_call *call);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

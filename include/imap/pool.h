@@ -29,6 +29,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct imap_pool;
 struct imap_credentials; /* auth.h */
@@ -85,6 +86,7 @@ bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out);
 /* Up to this many connections carry bodies at once (connections - 1, at least 1). */
 unsigned imap_pool_lanes(const struct imap_pool *pool);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

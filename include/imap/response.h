@@ -16,6 +16,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum imap_response_type {
     IMAP_RESP_UNKNOWN, /* only .raw and .values tell */
@@ -173,6 +174,7 @@ struct imap_response {
     };
 };
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

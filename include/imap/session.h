@@ -17,6 +17,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct imap_session;
 
@@ -117,6 +118,7 @@ size_t imap_session_pending(const struct imap_session *session);
 size_t imap_session_in_flight(const struct imap_session *session);
 bool imap_session_idling(const struct imap_session *session); /* "+" of IDLE seen, DONE not sent */
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

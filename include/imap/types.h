@@ -17,6 +17,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* ---- sequence sets (RFC 3501 9 sequence-set) -------------------------------------------------- */
 
@@ -148,6 +149,7 @@ bool imap_caps_has_name(const struct imap_caps *caps, const char *name);
 /* For NAME=value returns the value's start (ends at a space or NUL), else NULL. */
 const char *imap_caps_value(const struct imap_caps *caps, const char *name);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -16,6 +16,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 enum imap_value_kind {
     IMAP_VALUE_NIL,
@@ -44,6 +45,7 @@ bool imap_value_nstring(const struct imap_value *value, const char **str_out, si
 bool imap_value_is_atom(const struct imap_value *value, const char *word); /* case-insensitive */
 size_t imap_value_count(const struct imap_value *list);                    /* items; 0 for a non-list */
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

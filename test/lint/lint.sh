@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# lint.sh format|tidy|headers|sizes|shell BUILD-TREE: one check of all sources; says what is wrong, file by file.
+# lint.sh format|tidy|headers|sizes|shell|manual BUILD-TREE: one check of all sources; says what is wrong, file by file.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -13,7 +13,7 @@ need() {
 }
 
 sources() {
-    find imap include fs test \( "$@" \) -type f -print0 | sort -z
+    find imap include fs test contrib \( "$@" \) -type f -print0 | sort -z
 }
 
 format() {
@@ -64,6 +64,11 @@ sizes() {
 shell() {
     need shellcheck
     shellcheck -S warning -x -P SCRIPTDIR contrib/{demo,check} .ci/run test/*/*.sh
+}
+
+manual() {
+    need python3
+    python3 test/lint/manual.py
 }
 
 "$1" "$2"

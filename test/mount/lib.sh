@@ -13,6 +13,8 @@ IMAPFS=${IMAPFS:-$top/build/asan/fs/imapfs}
 MAILGEN=${MAILGEN:-$top/build/asan/test/mount/mailgen}
 DELAYPROXY=${DELAYPROXY:-$top/build/asan/test/bench/delayproxy}
 dovecot=$top/test/support/dovecot.sh
+# shellcheck source=test/support/maildir.sh
+. "$top/test/support/maildir.sh"
 failures=0
 daemon=
 daemon_log=
@@ -167,15 +169,7 @@ imap() {
 
 # server_files MAILBOX: lines of UID, tab, path of the server's file, rising UIDs.
 server_files() {
-    local path base uid
-    declare -A paths=()
-    for path in "$box/$1"/cur/* "$box/$1"/new/*; do
-        base=${path##*/}
-        paths[${base%%:2,*}]=$path
-    done
-    while IFS=$'\t' read -r uid base; do
-        [ -z "${paths[$base]:-}" ] || printf '%s\t%s\n' "$uid" "${paths[$base]}"
-    done < <(sed -n '2,$s/^\([0-9]*\)[^:]*:\(.*\)$/\1\t\2/p' "$box/$1/dovecot-uidlist" | sed 's/:2,.*//')
+    maildir_files "$box/$1"
 }
 
 mailboxes() {

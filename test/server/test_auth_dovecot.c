@@ -9,7 +9,7 @@
 #include "dovecot.h"
 #include "login.h"
 
-static struct test_dovecot server;
+static struct test_server server;
 
 static void start_server(void)
 {
@@ -21,7 +21,7 @@ static void start_server(void)
 
 static void stop_server(void)
 {
-    test_dovecot_stop(&server);
+    test_server_stop(&server);
 }
 
 struct meeting {

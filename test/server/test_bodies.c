@@ -17,7 +17,7 @@
 #define LARGE_SIZE (6u << 20)
 #define USER "eve"
 
-static struct test_dovecot server;
+static struct test_server server;
 static struct account *account;
 static struct mailbox *inbox;
 static char cache_dir[160];
@@ -179,7 +179,7 @@ static void setup(void)
 static void teardown(void)
 {
     account_close(&account);
-    test_dovecot_stop(&server);
+    test_server_stop(&server);
     for (unsigned uid = 1; uid <= SMALL_COUNT + 1; uid++)
         free(texts[uid]);
 }

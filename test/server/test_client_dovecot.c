@@ -11,7 +11,7 @@
 #include "imap/auth.h"
 #include "imap/idle.h"
 
-static struct test_dovecot server;
+static struct test_server server;
 
 static void start_server(void)
 {
@@ -21,7 +21,7 @@ static void start_server(void)
 
 static void stop_server(void)
 {
-    test_dovecot_stop(&server);
+    test_server_stop(&server);
 }
 
 static struct imap_client_options options_for(const char *user, enum imap_tls tls)
@@ -280,12 +280,12 @@ START_TEST(the_server_goes_away)
     struct imap_client *client = open_client(&options);
 
     run_ok(client, "SELECT", "INBOX", NULL, &call);
-    ck_assert(test_dovecot_halt(&server));
+    ck_assert(test_server_halt(&server));
     ck_assert_int_eq(imap_client_idle(client, 0, &call), IMAP_AGAIN);
     ck_assert_int_eq(imap_client_state(client), IMAP_STATE_DEAD);
     imap_call_fini(&call);
     imap_client_free(&client);
-    ck_assert_msg(test_dovecot_restart(&server), "%s", server.why);
+    ck_assert_msg(test_server_restart(&server), "%s", server.why);
 }
 END_TEST
 

@@ -46,7 +46,7 @@ static bool ask(int fd, const char *line, const char *end, char *answer, size_t 
 START_TEST(serves_what_was_delivered)
 {
     static const char mail[] = "Subject: x\r\n\r\nbody\r\n"; /* 20 bytes */
-    struct test_dovecot dovecot;
+    struct test_server dovecot;
     char line[128], answer[8192];
     setenv("TZ", "UTC0", 1); /* Dovecot prints local times */
     ck_assert_msg(test_dovecot_start(&dovecot), "%s", dovecot.why);
@@ -61,23 +61,23 @@ START_TEST(serves_what_was_delivered)
     ck_assert_msg(strstr(answer, "RFC822.SIZE 20"), "%s", answer);
     ck_assert_msg(strstr(answer, "\"29-Feb-2000 12:34:56 +0000\""), "%s", answer);
     close(fd);
-    test_dovecot_stop(&dovecot);
+    test_server_stop(&dovecot);
 }
 END_TEST
 
 START_TEST(halts_and_comes_back)
 {
-    struct test_dovecot dovecot;
+    struct test_server dovecot;
     char dir[sizeof dovecot.dir];
     ck_assert_msg(test_dovecot_start(&dovecot), "%s", dovecot.why);
-    ck_assert_msg(test_dovecot_halt(&dovecot), "%s", dovecot.why);
+    ck_assert_msg(test_server_halt(&dovecot), "%s", dovecot.why);
     ck_assert_int_lt(connect_to(dovecot.port), 0);
-    ck_assert_msg(test_dovecot_restart(&dovecot), "%s", dovecot.why);
+    ck_assert_msg(test_server_restart(&dovecot), "%s", dovecot.why);
     int fd = connect_to(dovecot.tls_port);
     ck_assert_int_ge(fd, 0);
     close(fd);
     memcpy(dir, dovecot.dir, sizeof dir);
-    test_dovecot_stop(&dovecot);
+    test_server_stop(&dovecot);
     ck_assert_int_lt(connect_to(dovecot.port), 0);
     ck_assert_int_ne(access(dir, F_OK), 0);
 }
@@ -86,7 +86,7 @@ END_TEST
 /* A failed check ends a test's process: the server must not stay. */
 START_TEST(ends_with_the_program)
 {
-    struct test_dovecot dovecot;
+    struct test_server dovecot;
     int ends[2];
     ck_assert_int_eq(pipe(ends), 0);
     pid_t pid = fork();

@@ -15,7 +15,7 @@
 #define MESSAGES 120u
 #define RECEIVED 1000000000L
 
-static struct test_dovecot server;
+static struct test_server server;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -62,7 +62,7 @@ static void start_server(void)
 
 static void stop_server(void)
 {
-    test_dovecot_stop(&server);
+    test_server_stop(&server);
 }
 
 static void on_untagged(void *arg, unsigned connection, const char *mailbox,
@@ -290,7 +290,7 @@ START_TEST(the_server_goes_away)
     struct ask ask = {.first = 1, .last = 1};
 
     assert_fetches_all(pool);
-    ck_assert_msg(test_dovecot_halt(&server), "%s", server.why);
+    ck_assert_msg(test_server_halt(&server), "%s", server.why);
     AWAIT(downs == 1);
     submit(pool, "Lots", 0, 0, "UID FETCH", "(FLAGS)", &ask);
     AWAIT(ask.done == 1);

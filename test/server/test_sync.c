@@ -19,7 +19,7 @@
 
 #define DEADLINE_S 20
 
-static struct test_dovecot server;
+static struct test_server server;
 static struct account *account;
 static char cache_dir[160];
 
@@ -275,7 +275,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     account_close(&account);
-    test_dovecot_stop(&server);
+    test_server_stop(&server);
 }
 
 START_TEST(lists_what_is_there)
@@ -417,7 +417,7 @@ START_TEST(fails_when_the_server_is_gone)
     open_account(NULL, 0);
     struct mailbox *inbox = child(account_root(account), "INBOX");
     ck_assert_int_eq(refresh(inbox), IMAP_OK);
-    ck_assert_msg(test_dovecot_halt(&server), "%s", server.why);
+    ck_assert_msg(test_server_halt(&server), "%s", server.why);
     ck_assert_int_eq(refresh(child(account_root(account), "A")), IMAP_AGAIN);
     ck_assert_int_eq(refresh(inbox), IMAP_AGAIN);
     ck_assert_uint_eq(count_of(inbox), 2);

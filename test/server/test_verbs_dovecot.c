@@ -12,7 +12,7 @@
 #include "imap/mailbox.h"
 #include "imap/message.h"
 
-static struct test_dovecot server;
+static struct test_server server;
 static struct imap_client *client;
 static struct imap_call call;
 
@@ -39,7 +39,7 @@ static void finish(void)
     ck_assert_int_eq(imap_client_logout(client, &call), IMAP_OK);
     imap_call_fini(&call);
     imap_client_free(&client);
-    test_dovecot_stop(&server);
+    test_server_stop(&server);
 }
 
 #define OK(verb)                                                                                             \

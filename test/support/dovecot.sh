@@ -4,6 +4,8 @@
 # never root and no system service involved.
 #
 #   dovecot.sh start DIR          start it; write DIR/env, shell assignments that say how to reach it
+#   dovecot.sh start DIR full     the same with quota, ACLs, metadata, compression, special-use mailboxes and the
+#                                 users' mailboxes shared below other/
 #   dovecot.sh stop DIR           end it, return when its last process is gone
 #   dovecot.sh tunnel DIR USER    an IMAP session of USER on stdin and stdout, already authenticated
 #   dovecot.sh as DIR COMMAND...  run a command as the user who owns the mail
@@ -14,23 +16,15 @@
 # DOVECOT_FORMAT (maildir or sdbox), DOVECOT_CONF (more configuration text), DOVECOT_PORT (a port to keep;
 # TLS has the next one).
 set -euo pipefail
-
-password=ein-Pa55wort
-deadline=15
-
-die() {
-    echo "dovecot.sh: $*" >&2
-    exit 1
-}
-
-now_ms() {
-    local t=${EPOCHREALTIME/[.,]/}
-    echo $((t / 1000))
-}
+# shellcheck source=test/support/serverlib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/serverlib.sh"
 
 find_programs() {
     PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-    command -v dovecot >/dev/null || die "Dovecot is not installed (Debian: apt-get install dovecot-imapd)"
+    if ! command -v dovecot >/dev/null; then
+        echo "dovecot.sh: Dovecot is not installed (Debian: apt-get install dovecot-imapd)" >&2
+        exit 77
+    fi
     local version
     version=$(dovecot --version)
     case $version in
@@ -52,24 +46,13 @@ as_mail_user() {
     fi
 }
 
-make_certificates() {
-    local dir=$1
-    [ -s "$dir/server.pem" ] && return
-    {
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 \
-            -subj "/CN=imapfs test CA" -keyout "$dir/ca.key" -out "$dir/ca.pem" \
-            -addext basicConstraints=critical,CA:true -addext keyUsage=critical,keyCertSign
-        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost \
-            -keyout "$dir/server.key" -out "$dir/server.csr"
-        openssl x509 -req -in "$dir/server.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial \
-            -days 3650 -out "$dir/server.pem" \
-            -extfile <(echo "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1")
-    } >"$dir/openssl.log" 2>&1 || die "cannot make certificates: $(tail -n 1 "$dir/openssl.log")"
-}
-
 write_config() {
     local dir=$1 port=$2 tls_port=$3 user group format=${DOVECOT_FORMAT:-maildir} plugins=${DOVECOT_PLUGINS:-}
-    local imap_plugins="" plugin location
+    local imap_plugins="" more="" plugin location
+    if [ "$4" = full ]; then
+        plugins+=" quota acl zlib"
+        more=$(full_config "$dir" "$format")
+    fi
     user=$(mail_user)
     group=$(id -gn "$user")
     for plugin in $plugins; do
@@ -140,16 +123,54 @@ plugin {
   quota_vsizes = yes
   quota_rule = *:storage=1G
 }
+$more
 ${DOVECOT_CONF:-}
 END
 }
 
-# Listening ports lie below the range from which the kernel takes those of outgoing connections.
+# What the plain configuration has not: more to test, slower.
+full_config() {
+    local dir=$1 format=$2 location
+    location="$format:$dir/mail/%%u:UTF-8:LAYOUT=fs:INDEXPVT=$dir/state/%u/%%u"
+    if [ "$format" = maildir ]; then
+        location+=":INBOX=$dir/mail/%%u/INBOX"
+    fi
+    cat <<END
+mail_attribute_dict = file:$dir/state/%u.attributes
+protocol imap {
+  imap_metadata = yes
+}
+namespace inbox {
+  mailbox Trash {
+    auto = create
+    special_use = \\Trash
+  }
+}
+namespace {
+  type = shared
+  prefix = other/%%u/
+  separator = /
+  location = $location
+  subscriptions = no
+  list = children
+}
+# Wrong passwords are not punished by waiting.
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+plugin {
+  acl_shared_dict = file:$dir/state/shared-mailboxes
+}
+END
+}
+
 launch() {
-    local dir=$1 try port
+    local dir=$1 kind=$2 try port
     for try in {1..20}; do
-        port=${DOVECOT_PORT:-$((10000 + (RANDOM * 32768 + RANDOM) % 22000))}
-        write_config "$dir" "$port" $((port + 1)) >"$dir/dovecot.conf"
+        port=${DOVECOT_PORT:-$(random_port)}
+        write_config "$dir" "$port" $((port + 1)) "$kind" >"$dir/dovecot.conf"
         # Its processes keep what they inherit open for ever: never a pipe of ours.
         if as_mail_user dovecot -c "$dir/dovecot.conf" </dev/null >"$dir/start.log" 2>&1; then
             echo "$port"
@@ -161,21 +182,8 @@ launch() {
     die "cannot start (attempt $try): $(tail -n 1 "$dir/start.log"; tail -n 1 "$dir/dovecot.log" 2>/dev/null)"
 }
 
-await_greeting() {
-    local port=$1 end=$(($(now_ms) + deadline * 1000)) line=
-    while [ "$(now_ms)" -lt "$end" ]; do
-        if exec 9<>"/dev/tcp/127.0.0.1/$port"; then
-            IFS= read -r -t "$deadline" line <&9 || true
-            exec 9>&-
-            [[ $line == "* OK "* ]] && return
-        fi 2>/dev/null
-        sleep 0.02
-    done
-    die "no greeting on port $port within $deadline s"
-}
-
 start() {
-    local dir=$1 port
+    local dir=$1 kind=${2:-plain} port
     find_programs
     [ ! -s "$dir/run/master.pid" ] || stop "$dir"
     mkdir -p "$dir"
@@ -191,16 +199,17 @@ start() {
         chmod 755 "$dir"
         as_mail_user test -w "$dir/run" || die "user $(mail_user) cannot get to $dir"
     fi
-    port=$(launch "$dir")
-    await_greeting "$port"
+    port=$(launch "$dir" "$kind")
+    await_greeting "$port" "* OK " || die "no greeting on port $port within $deadline s"
     cat >"$dir/env.new" <<END
 IMAP_HOST=localhost
 IMAP_PORT=$port
 IMAPS_PORT=$((port + 1))
 IMAP_USER=user
+IMAP_OTHER=friend
 IMAP_PASSWORD=$password
 IMAP_CAFILE=$dir/ca.pem
-IMAP_FINGERPRINT=$(openssl x509 -in "$dir/server.pem" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g')
+IMAP_FINGERPRINT=$(fingerprint "$dir")
 IMAP_MAIL=$dir/mail
 IMAP_LOG=$dir/dovecot.log
 IMAP_MASTER=$(<"$dir/run/master.pid")
@@ -208,38 +217,8 @@ END
     mv "$dir/env.new" "$dir/env"
 }
 
-# The master leads a session of its own, so that its children are those of its session.
-session_members() {
-    local session=$1 stat line pid state
-    for stat in /proc/[0-9]*/stat; do
-        { read -r line <"$stat"; } 2>/dev/null || continue
-        pid=${line%% *}
-        read -r state _ _ member_of _ <<<"${line##*) }"
-        if [ "$member_of" = "$session" ] && [ "$state" != Z ]; then
-            echo "$pid"
-        fi
-    done
-}
-
-runs_ours() {
-    tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF "$2/dovecot.conf"
-}
-
 stop() {
-    local dir=$1 session begin members
-    [ -s "$dir/run/master.pid" ] || return 0
-    session=$(<"$dir/run/master.pid")
-    if runs_ours "$session" "$dir"; then
-        kill -TERM "$session"
-        begin=$(now_ms)
-        while mapfile -t members < <(session_members "$session") && [ ${#members[@]} -gt 0 ]; do
-            [ $(($(now_ms) - begin)) -lt $((deadline * 1000)) ] || die "do not end: ${members[*]}"
-            # The log process takes a second to end by itself, one that a test stopped never does.
-            [ $(($(now_ms) - begin)) -lt 300 ] || kill -KILL "${members[@]}" 2>/dev/null || true
-            sleep 0.02
-        done
-    fi
-    rm -f "$dir/run/master.pid" "$dir/env"
+    end_master "$1" dovecot.conf
 }
 
 tunnel() {
@@ -254,7 +233,7 @@ tunnel() {
 command=$1 dir=$2
 shift 2
 case $command in
-start) start "$dir" ;;
+start) start "$dir" "$@" ;;
 stop) stop "$(readlink -f "$dir")" ;;
 tunnel) tunnel "$(readlink -f "$dir")" "${1:-user}" ;;
 as) as_mail_user "$@" ;;

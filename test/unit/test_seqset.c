@@ -169,6 +169,37 @@ START_TEST(formats_nothing_when_nothing_fits)
 }
 END_TEST
 
+START_TEST(the_whole_as_text)
+{
+    struct imap_seqset set = {0};
+    char *text = imap_seqset_text(&set);
+    ck_assert_str_eq(text, "");
+    free(text);
+    imap_seqset_add(&set, 1, 3);
+    imap_seqset_add(&set, 4294967294, 4294967294);
+    text = imap_seqset_text(&set);
+    ck_assert_str_eq(text, "1:3,4294967294");
+    free(text);
+    imap_seqset_fini(&set);
+
+    /* "1000000001," and so on: 95325 of 11 bytes, but for the last comma, are 1 MiB less 2 */
+    for (uint32_t i = 0; i < 95325; i++)
+        imap_seqset_add(&set, 1000000001 + 2 * i, 1000000001 + 2 * i);
+    text = imap_seqset_text(&set);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_uint_eq(strlen(text), (1u << 20) - 2);
+    free(text);
+    imap_seqset_add(&set, 1, 1);
+    text = imap_seqset_text(&set);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_uint_eq(strlen(text), 1u << 20);
+    free(text);
+    imap_seqset_add(&set, 1, 2);
+    ck_assert_ptr_null(imap_seqset_text(&set));
+    imap_seqset_fini(&set);
+}
+END_TEST
+
 START_TEST(caps_the_ranges)
 {
     size_t room = (size_t)(IMAP_SEQSET_MAX_RANGES + 1) * 8, len = 0;
@@ -205,4 +236,5 @@ END_TEST
 
 UNIT_MAIN("seqset", parses_into_one_form, refuses_what_is_malformed, number_max_is_star,
           adding_agrees_with_a_plain_array, the_edges_of_32_bits, formats_in_pieces_of_whole_ranges,
-          formats_nothing_when_nothing_fits, caps_the_ranges, falling_numbers_are_not_quadratic)
+          formats_nothing_when_nothing_fits, the_whole_as_text, caps_the_ranges,
+          falling_numbers_are_not_quadratic)
