@@ -148,6 +148,7 @@ static enum imap_status bring_up(struct account *account, const struct account_o
                                  struct imap_error *err)
 {
     const struct imap_pool_options pool_options = {.endpoint = options->endpoint,
+                                                   .credentials = options->credentials,
                                                    .connections = options->connections};
     const struct imap_pool_events events = {.selected = watch_selected,
                                             .deselected = watch_deselected,

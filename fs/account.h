@@ -34,6 +34,7 @@ struct account_events {
 
 struct account_options {
     struct imap_endpoint endpoint;
+    const struct imap_credentials *credentials; /* NULL: the endpoint's; token is called as in imap/pool.h */
     unsigned connections;
     unsigned poll_ms;         /* how old a mailbox's listing may be when it is not watched */
     const char *root_mailbox; /* UTF-8, server's delimiter or "/"; NULL or "": the whole account */

@@ -138,6 +138,9 @@ static enum imap_status check(struct parse *parse)
     if (config->passcmd && config->password_stdin)
         return imap_error_set(parse->options.err, IMAP_USAGE,
                               "passcmd= and password_stdin exclude each other");
+    if (config->tokencmd && (config->passcmd || config->password_stdin))
+        return imap_error_set(parse->options.err, IMAP_USAGE,
+                              "tokencmd= stands in for a password: without passcmd= and password_stdin");
     if (config->endpoint.clientkey && !config->endpoint.clientcert)
         return imap_error_set(parse->options.err, IMAP_USAGE, "clientkey= needs clientcert= beside it");
     config->endpoint.timeout_ms = config->timeout_s * 1000;
@@ -206,6 +209,8 @@ void config_fini(struct config *config)
     free(config->source);
     free(config->mountpoint);
     free(config->passcmd);
+    free(config->tokencmd);
+    free(config->auth);
     free(config->cache_dir);
     free(config->mount_flags);
     *config = (struct config){0};
@@ -225,6 +230,8 @@ void config_print_help(FILE *out)
                 "password: passcmd, password_stdin, else $IMAPFS_PASSWORD, else a prompt\n"
                 "  -o passcmd=CMD           the first line that this command prints\n"
                 "  -o password_stdin        the first line of standard input\n"
+                "  -o tokencmd=CMD          OAuth: this command prints the access token\n"
+                "  -o auth=NAME[:NAME...]   only these mechanisms, as in auth=SCRAM-SHA-256:PLAIN\n"
                 "connection:\n"
                 "  -o tls=implicit|starttls|none\n"
                 "  -o cafile=FILE           trust these CAs (PEM) instead of the system's\n"

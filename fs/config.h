@@ -20,7 +20,8 @@ struct config {
     char *mailbox;                 /* the root, UTF-8; "" for the whole account */
     char *source;                  /* the URL, shown by mount and df */
     char *mountpoint;              /* as given; main resolves it */
-    char *passcmd;                 /* NULL: none */
+    char *passcmd, *tokencmd;      /* NULL: none */
+    char *auth;                    /* mechanisms, space-separated; NULL: the strongest offered */
     bool password_stdin;
     unsigned connections;
     unsigned timeout_s, poll_s;

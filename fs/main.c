@@ -8,12 +8,15 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "imap/auth.h"
+
 #include "config.h"
 #include "daemon.h"
 #include "ending.h"
 #include "mountpoint.h"
 #include "ops.h"
 #include "secret.h"
+#include "token.h"
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
@@ -151,11 +154,17 @@ static int mount_and_serve(const struct config *config, struct fs *fs, struct da
 
 /* ---- the account ------------------------------------------------------------------------------- */
 
-static enum imap_status open_account(const struct config *config, const char *password, struct fs *fs,
-                                     struct imap_error *err)
+static enum imap_status open_account(const struct config *config, const char *password,
+                                     struct token_source *tokens, struct fs *fs, struct imap_error *err)
 {
+    const struct imap_credentials credentials = {.user = config->endpoint.user,
+                                                 .password = password,
+                                                 .mechanisms = config->auth,
+                                                 .token = config->tokencmd ? token_get : NULL,
+                                                 .arg = tokens};
     struct account_options options = {
         .endpoint = config->endpoint,
+        .credentials = &credentials,
         .connections = config->connections,
         .poll_ms = config->poll_s * 1000,
         .root_mailbox = config->mailbox,
@@ -167,7 +176,6 @@ static enum imap_status open_account(const struct config *config, const char *pa
     ops_events(&events);
     events.log = on_log;
     events.trace = config->debug ? on_trace : NULL;
-    options.endpoint.password = password;
     return account_open(&options, &events, fs, &fs->account, err);
 }
 
@@ -179,11 +187,12 @@ static int serve(const struct config *config, char **password, struct daemon *da
         .umask = config->umask,
         .absent_seconds = config->poll_s,
     };
+    struct token_source tokens = {.command = config->tokencmd, .timeout_ms = config->timeout_s * 1000};
     struct imap_error err = {0};
     int rc = EXIT_FAILED;
 
     fs.notify = notify_new(&fs);
-    enum imap_status status = open_account(config, *password, &fs, &err);
+    enum imap_status status = open_account(config, *password, &tokens, &fs, &err);
     secret_free(password);
     if (status == IMAP_OK)
         rc = mount_and_serve(config, &fs, daemon);
@@ -193,6 +202,7 @@ static int serve(const struct config *config, char **password, struct daemon *da
                                                               : "");
     notify_free(&fs.notify);
     listing_fini(&fs.listing);
+    token_fini(&tokens);
     return rc;
 }
 

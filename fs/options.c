@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../imap/mem.h"
+#include "../imap/sasl.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* one shape for all setters */
 
@@ -123,6 +124,28 @@ static bool set_tunnel(struct options *options, const char *option, const char *
 static bool set_passcmd(struct options *options, const char *option, const char *value)
 {
     return set_command(options, option, value, (const char **)&options->config->passcmd);
+}
+
+static bool set_tokencmd(struct options *options, const char *option, const char *value)
+{
+    return set_command(options, option, value, (const char **)&options->config->tokencmd);
+}
+
+/* A comma ends an option and a blank a field of fstab, so colons stand between the names. */
+static bool set_auth(struct options *options, const char *option, const char *value)
+{
+    struct imap_error err;
+    char *names = imap_xstrdup(value);
+
+    for (char *at = names; *at; at++)
+        if (*at == ':')
+            *at = ' ';
+    if (imap_sasl_check_names(names, &err) != IMAP_OK) {
+        free(names);
+        return refuse(options, option, err.text);
+    }
+    set_string((const char **)&options->config->auth, names);
+    return true;
 }
 
 static bool set_fingerprint(struct options *options, const char *option, const char *value)
@@ -307,6 +330,7 @@ static const struct option {
     bool (*set)(struct options *options, const char *option, const char *value);
 } table[] = {
     {"allow_other", set_allow_other},
+    {"auth=", set_auth},
     {"cache_dir=", set_cache_dir},
     {"cache_size=", set_cache_size},
     {"cafile=", set_cafile},
@@ -324,6 +348,7 @@ static const struct option {
     {"rw", set_rw},
     {"timeout=", set_timeout},
     {"tls=", set_tls},
+    {"tokencmd=", set_tokencmd},
     {"tunnel=", set_tunnel},
     {"uid=", set_uid},
     {"umask=", set_umask},

@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 #include "../imap/mem.h"
+#include "../imap/netutil.h"
 
-#define SECRET_MAX 4096
+#define SECRET_MAX 16384 /* tokens are long */
 
 static void wipe(void *mem, size_t len)
 {
@@ -85,14 +86,34 @@ enum imap_status secret_from_fd(int fd, const char *what, char **password_out, s
 
 /* ---- a command --------------------------------------------------------------------------------- */
 
-static int start(const char *command, int out, pid_t *pid_out)
+/* In a group of its own, to be killed as a whole; with the signals as a command expects them, whatever thread
+ * it is that starts it. */
+static void set_attributes(posix_spawnattr_t *attributes, bool own_group)
+{
+    sigset_t none, usual;
+
+    sigemptyset(&none);
+    sigemptyset(&usual);
+    sigaddset(&usual, SIGPIPE);
+    sigaddset(&usual, SIGXFSZ);
+    posix_spawnattr_setsigmask(attributes, &none);
+    posix_spawnattr_setsigdefault(attributes, &usual);
+    posix_spawnattr_setflags(attributes, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                 (own_group ? POSIX_SPAWN_SETPGROUP : 0)));
+}
+
+static int start(const char *command, int out, bool own_group, pid_t *pid_out)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     char *const argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
 
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    int rc = posix_spawn(pid_out, "/bin/sh", &actions, NULL, argv, environ);
+    posix_spawnattr_init(&attributes);
+    set_attributes(&attributes, own_group);
+    int rc = posix_spawn(pid_out, "/bin/sh", &actions, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return rc;
 }
@@ -107,66 +128,75 @@ static void discard(int fd)
 }
 
 /* Reads until the command has ended: its output may be held open by an agent that it has started, and a
- * pipe closed early would make it fail. */
-static void read_while_alive(int fd, pid_t pid, struct line *line)
+ * pipe closed early would make it fail. False: the deadline has passed. */
+static bool read_while_alive(int fd, pid_t pid, int64_t deadline_ms, struct line *line)
 {
     struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = pidfd_open(pid, 0), .events = POLLIN}};
     bool open = true;
+    bool in_time = true;
 
-    while (open) {
-        if (poll(fds, 2, -1) < 0) {
-            if (errno == EINTR)
-                continue;
-            break;
-        }
-        if (fds[0].revents & POLLIN) {
+    while (open && in_time) {
+        int ready = poll(fds, 2, imap_net_timeout(deadline_ms));
+        if (ready < 0 && errno == EINTR)
+            continue;
+        in_time = ready != 0;
+        if (ready > 0 && (fds[0].revents & POLLIN)) {
             if (line->whole || line->len == sizeof(line->text))
                 discard(fd);
             else
                 read_some(fd, line);
+        } else if (ready > 0 && fds[1].fd >= 0 && !fds[1].revents) {
+            fds[0].fd = -1; /* it has closed its output, and not ended yet */
         } else {
             open = false;
         }
     }
     if (fds[1].fd >= 0)
         close(fds[1].fd);
+    return in_time;
 }
 
-static enum imap_status check_exit(int status, struct imap_error *err)
+static enum imap_status check_exit(const char *option, int status, struct imap_error *err)
 {
     if (WIFSIGNALED(status))
-        return imap_error_set(err, IMAP_USAGE, "passcmd was killed by signal %d (%s)", WTERMSIG(status),
+        return imap_error_set(err, IMAP_USAGE, "%s was killed by signal %d (%s)", option, WTERMSIG(status),
                               strsignal(WTERMSIG(status)));
     if (WEXITSTATUS(status) == 127)
-        return imap_error_set(err, IMAP_USAGE, "passcmd ended with status 127: is its command there?");
+        return imap_error_set(err, IMAP_USAGE, "%s ended with status 127: is its command there?", option);
     if (WEXITSTATUS(status) != 0)
-        return imap_error_set(err, IMAP_USAGE, "passcmd ended with status %d: run it by hand to see why",
+        return imap_error_set(err, IMAP_USAGE, "%s ended with status %d: run it by hand to see why", option,
                               WEXITSTATUS(status));
     return IMAP_OK;
 }
 
-enum imap_status secret_from_command(const char *command, char **password_out, struct imap_error *err)
+enum imap_status secret_from_command(const char *command, const char *option, unsigned timeout_ms,
+                                     char **password_out, struct imap_error *err)
 {
     struct line line = {.len = 0};
+    int64_t deadline_ms = timeout_ms ? imap_net_now() + timeout_ms : IMAP_NET_FOREVER;
     int fds[2];
     int exit_status = 0;
     pid_t pid;
 
     if (pipe2(fds, O_CLOEXEC) != 0)
-        return imap_error_sys(err, errno, "a pipe for passcmd");
-    int rc = start(command, fds[1], &pid);
+        return imap_error_sys(err, errno, "a pipe for %s", option);
+    int rc = start(command, fds[1], timeout_ms > 0, &pid);
     close(fds[1]);
     if (rc != 0) {
         close(fds[0]);
-        return imap_error_sys(err, rc, "running passcmd");
+        return imap_error_sys(err, rc, "running %s", option);
     }
-    read_while_alive(fds[0], pid, &line);
+    bool in_time = read_while_alive(fds[0], pid, deadline_ms, &line);
+    if (!in_time)
+        kill(-pid, SIGKILL);
     close(fds[0]);
     while (waitpid(pid, &exit_status, 0) < 0 && errno == EINTR)
         ;
-    enum imap_status status = check_exit(exit_status, err);
+    enum imap_status status = in_time ? check_exit(option, exit_status, err)
+                                      : imap_error_set(err, IMAP_AGAIN, "%s has not ended within %u seconds",
+                                                       option, (timeout_ms + 999) / 1000);
     if (status == IMAP_OK)
-        status = take_line(&line, "passcmd", password_out, err);
+        status = take_line(&line, option, password_out, err);
     wipe(&line, sizeof(line));
     return status;
 }
@@ -248,12 +278,30 @@ static char *take_from_environment(void)
     return copy;
 }
 
+/* EXTERNAL and GSSAPI take none, and those of tokens have a tokencmd. */
+static bool needs_password(const struct config *config)
+{
+    static const char *const without[] = {"EXTERNAL", "GSSAPI", "OAUTHBEARER", "XOAUTH2"};
+    const char *word = config->auth ? config->auth : "";
+    bool needed = *word == '\0';
+
+    for (; *word && !needed; word += strspn(word, " ")) {
+        size_t len = strcspn(word, " ");
+        needed = true;
+        for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+            if (strlen(without[i]) == len && strncasecmp(without[i], word, len) == 0)
+                needed = false;
+        word += len;
+    }
+    return needed && !config->tokencmd;
+}
+
 enum imap_status secret_get(const struct config *config, char **password_out, struct imap_error *err)
 {
     char *environment = take_from_environment();
 
     *password_out = NULL;
-    if (environment && !config->passcmd && !config->password_stdin) {
+    if (environment && !config->passcmd && !config->password_stdin && !config->tokencmd) {
         if (!*environment) {
             secret_free(&environment);
             return imap_error_set(err, IMAP_USAGE, "no password: IMAPFS_PASSWORD is empty");
@@ -263,10 +311,10 @@ enum imap_status secret_get(const struct config *config, char **password_out, st
     }
     secret_free(&environment);
     if (config->passcmd)
-        return secret_from_command(config->passcmd, password_out, err);
+        return secret_from_command(config->passcmd, "passcmd", 0, password_out, err);
     if (config->password_stdin)
         return secret_from_fd(STDIN_FILENO, "standard input", password_out, err);
-    if (config->endpoint.tunnel)
+    if (config->endpoint.tunnel || !needs_password(config))
         return IMAP_OK;
     return secret_from_terminal(config, password_out, err);
 }

@@ -126,6 +126,8 @@ enum imap_status imap_login_plainly(struct imap_line *line, const char *user, co
     struct imap_login_step step = step_of(line, deadline_ms, cancel_fd);
     enum imap_status status = check_state(line, err);
 
+    if (!user || !password)
+        return imap_error_set(err, IMAP_USAGE, "LOGIN needs a user and a password");
     if (status == IMAP_OK)
         status = imap_login_check_line(&step, err);
     if (status == IMAP_OK)
@@ -148,6 +150,7 @@ struct login {
     struct imap_sasl_terms terms;
     const struct imap_mechanism *candidates[IMAP_SASL_MECHANISMS];
     size_t count, at;
+    bool judged;  /* it is the secret that was refused last, not the form of it */
     bool unbound; /* the server does not know our kind of channel binding */
 };
 
@@ -178,6 +181,7 @@ static enum outcome judge_exchange(struct login *login, struct exchange *exchang
     const struct imap_sasl *sasl = exchange->arg;
     const char *reason = exchange->aborted ? exchange->why.text : NULL;
 
+    login->judged = imap_sasl_judged(sasl);
     login->unbound = imap_sasl_unbound(sasl);
     if (exchange->step.status == IMAP_OK) {
         if (!exchange->initial && !exchange->aborted && imap_sasl_complete(sasl))
@@ -209,6 +213,7 @@ static enum outcome try_sasl(struct login *login, const struct imap_mechanism *m
 
 static enum outcome try_command(struct login *login, struct imap_error *err)
 {
+    login->judged = true;
     if (run_login(&login->step, login->credentials->user, login->credentials->password, err) != IMAP_OK)
         return OUTCOME_FAILED;
     return login->step.status == IMAP_OK ? OUTCOME_IN : judge(login, &login->step, NULL, err);
@@ -241,10 +246,10 @@ static enum outcome try(struct login *login, const struct imap_mechanism *mechan
     return try_sasl(login, mechanism, NULL, err);
 }
 
-/* Which of those that follow may succeed where one was refused. Another secret may; the same one may in the
- * form that serves every way in which a server keeps it, so the weakest that is allowed; one that needs no
- * channel binding, if that was the trouble. Else it is the secret that is wrong, and one attempt more would
- * only bring the account nearer to being locked. */
+/* Which of those that follow may succeed where one was refused. Another secret may. The same one may, unless it
+ * was judged, in the form that serves every way in which a server keeps it, so the weakest that is allowed; or
+ * in one that needs no channel binding, if that was the trouble. Else one attempt more would only bring the
+ * account nearer to being locked. */
 static size_t after_refusal(const struct login *login)
 {
     const struct imap_mechanism *refused = login->candidates[login->at];
@@ -256,7 +261,7 @@ static size_t after_refusal(const struct login *login)
         if (next->secret != refused->secret) {
             if (best == login->count)
                 best = i;
-        } else if (next->strength < below) {
+        } else if (!login->judged && next->strength < below) {
             if (login->unbound)
                 return i;
             below = next->strength;

@@ -379,6 +379,11 @@ bool imap_sasl_complete(const struct imap_sasl *sasl)
     return sasl->complete;
 }
 
+bool imap_sasl_judged(const struct imap_sasl *sasl)
+{
+    return is_scram(sasl) ? sasl->steps >= 2 : sasl->mechanism->strength == IMAP_AUTH_ANY;
+}
+
 bool imap_sasl_refused(const struct imap_sasl *sasl)
 {
     return sasl->refused;

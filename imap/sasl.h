@@ -63,6 +63,10 @@ enum imap_status imap_sasl_step(struct imap_sasl *sasl, const char *challenge, s
                                 const char **response_out, struct imap_error *err) IMAP_CHECK;
 /* True when nothing is missing: where the mechanism has the server prove itself, it did. */
 bool imap_sasl_complete(const struct imap_sasl *sasl);
+/* The server has had what it needs to compare the secret with its own, and knows how: no other form of the same
+ * secret will fare better. A hash that a server keeps may not serve SCRAM (it then refuses at once) or CRAM-MD5
+ * (of which nothing can be told). */
+bool imap_sasl_judged(const struct imap_sasl *sasl);
 /* The server itself said, within the exchange, that it refuses (its tagged NO only follows). */
 bool imap_sasl_refused(const struct imap_sasl *sasl);
 /* ... and that it is because it does not know this kind of channel binding. */

@@ -4,9 +4,11 @@
  *
  * Mechanisms are libgsasl's, strongest first: SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS (both with channel
  * binding, RFC 5802, RFC 9266), SCRAM-SHA-256, SCRAM-SHA-1, GSSAPI, CRAM-MD5, then those that show the
- * secret to the server: OAUTHBEARER, XOAUTH2, PLAIN, LOGIN, and the LOGIN command. EXTERNAL is tried
- * first where a client certificate is given and no password. Secrets go only over an encrypted line, or
- * where IMAP_TLS_NONE was chosen; they are wiped after use.
+ * secret to the server: OAUTHBEARER, XOAUTH2, PLAIN, LOGIN, and the LOGIN command. EXTERNAL (where a client
+ * certificate is given) and GSSAPI are tried when there is neither password nor token, or when named. A server
+ * that offers SCRAM or CRAM-MD5 but has no password that serves it gets the weakest that is allowed, once; one
+ * that does not prove itself gets nothing more. Secrets go only over an encrypted line, or where
+ * IMAP_TLS_NONE was chosen; they are wiped after use.
  */
 #ifndef IMAP_AUTH_H
 #define IMAP_AUTH_H

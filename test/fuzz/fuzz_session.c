@@ -114,6 +114,24 @@ static void on_done(void *arg, const struct imap_result *result)
     free(sender);
 }
 
+/* Of a message of which arg is the size: by pieces, or not at all. */
+static ssize_t next_of_source(void *arg, void *buf, size_t size)
+{
+    size_t all = (size_t)(uintptr_t)arg, piece = size < 1000 ? size : 1000;
+    if (size == 0 || size > all)
+        abort();
+    memset(buf, 'x', piece);
+    return all % 11 == 3 ? -5 : (ssize_t)piece;
+}
+
+static void add_text(struct imap_command *command, const char *word, size_t len,
+                     void (*add)(struct imap_command *command, const char *text))
+{
+    char *text = strndup(word, len);
+    add(command, text);
+    free(text);
+}
+
 static void add_argument(struct imap_command *command, const char *word, size_t len)
 {
     struct imap_seqset set = {0};
@@ -132,11 +150,20 @@ static void add_argument(struct imap_command *command, const char *word, size_t 
     case '$':
         imap_command_secret(command, word + 1, len - 1);
         break;
-    default: {
-        char *text = strndup(word, len);
-        imap_command_raw(command, text);
-        free(text);
-    }
+    case '&':
+        add_text(command, word + 1, len - 1, imap_command_set);
+        break;
+    case '=':
+        add_text(command, word + 1, len - 1, imap_command_criteria);
+        break;
+    case '~':
+        add_text(command, word + 1, len - 1, imap_command_list);
+        break;
+    case '^':
+        imap_command_source(command, len * len, len % 3 == 0, next_of_source, (void *)(uintptr_t)(len * len));
+        break;
+    default:
+        add_text(command, word, len, imap_command_raw);
     }
 }
 
@@ -168,6 +195,16 @@ static void submit(struct party *party, const char *line, size_t len)
     (void)imap_session_submit(party->session, command, NULL);
 }
 
+static void start_compression(struct party *party)
+{
+    struct imap_error err;
+    const void *rest;
+    size_t len;
+    mix_number(party, imap_session_compress_started(party->session, &rest, &len, &err));
+    if (len > 0)
+        mix(party, rest, len);
+}
+
 static void act(struct party *party, char action)
 {
     struct imap_error err;
@@ -177,6 +214,9 @@ static void act(struct party *party, char action)
         break;
     case 't':
         mix_number(party, imap_session_tls_started(party->session, &err));
+        break;
+    case 'c':
+        start_compression(party);
         break;
     case 'i':
         imap_session_idle_done(party->session);

@@ -68,7 +68,7 @@ ok "rsync -a has it all" diff -r "$work/reference" "$work/backup"
 same "a second rsync -a transfers nothing" "" "$(within 60 rsync -ai "$mnt/" "$work/backup/")"
 fresh_mount
 same "nor after a remount" "" "$(within 60 rsync -aiO --delete "$mnt/" "$work/backup/")"
-same "nor with checksums" "" "$(within 60 rsync -aic "$mnt/" "$work/backup/")"
+same "nor with checksums" "" "$(within 60 rsync -aicO "$mnt/" "$work/backup/")"
 "$MAILGEN" one "$box/INBOX" 4321
 imap 'SELECT Sent' 'UID STORE 1 +FLAGS.SILENT (\Deleted)' 'EXPUNGE' >/dev/null
 fresh_mount

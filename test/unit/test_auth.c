@@ -133,7 +133,7 @@ static bool hook(struct fake_client *client, const char *tag, const char *comman
 {
     struct world *world = arg;
 
-    (void)stop;
+    *stop = false;
     if (strncmp(command, "LOGIN ", 6) == 0)
         note(world, "login", 5);
     if (strncmp(command, "AUTHENTICATE ", 13) != 0)
@@ -185,40 +185,43 @@ static enum imap_status visit(struct world *world, enum imap_tls tls, bool tls12
 static const struct meeting {
     const char *caps;
     enum imap_tls tls;
-    bool tls12;
     enum trick trick;
     const char *mechanisms; /* that are allowed */
     const char *password;   /* NULL: the right one */
-    enum imap_status status;
     const char *tried, *says;
+    enum imap_status status;
+    bool tls12;
 } meetings[] = {
-    {SCRAMS, IMAP_TLS_NONE, false, HONEST, NULL, NULL, IMAP_OK, "SCRAM-SHA-256", ""},
-    {SCRAMS, IMAP_TLS_IMPLICIT, false, HONEST, NULL, NULL, IMAP_OK, "SCRAM-SHA-256", ""},
-    {SCRAMS, IMAP_TLS_NONE, false, HONEST, "SCRAM-SHA-1", NULL, IMAP_OK, "SCRAM-SHA-1", ""},
-    {PLUSES, IMAP_TLS_NONE, false, HONEST, NULL, NULL, IMAP_OK, "SCRAM-SHA-256", ""},
-    {PLUSES, IMAP_TLS_IMPLICIT, false, HONEST, NULL, NULL, IMAP_OK, "SCRAM-SHA-256-PLUS", ""},
-    {PLUSES, IMAP_TLS_IMPLICIT, true, HONEST, NULL, NULL, IMAP_OK, "SCRAM-SHA-256-PLUS", ""},
-    {PLUSES, IMAP_TLS_IMPLICIT, false, HONEST, "SCRAM-SHA-1-PLUS", NULL, IMAP_OK, "SCRAM-SHA-1-PLUS", ""},
-    /* a wrong password is tried twice: once more in the form that serves every kind of server */
-    {PLUSES, IMAP_TLS_IMPLICIT, false, HONEST, NULL, "wrong", IMAP_AUTH, "SCRAM-SHA-256-PLUS PLAIN",
-     "wrong password"},
-    {SCRAMS, IMAP_TLS_IMPLICIT, false, HONEST, "SCRAM-SHA-256 SCRAM-SHA-1", "wrong", IMAP_AUTH,
-     "SCRAM-SHA-256", "wrong password"},
-    {SCRAMS, IMAP_TLS_IMPLICIT, false, NO_SCRAM_PASSWORD, NULL, NULL, IMAP_OK, "SCRAM-SHA-256 PLAIN", ""},
-    {"IMAP4rev1 AUTH=SCRAM-SHA-1 AUTH=CRAM-MD5", IMAP_TLS_IMPLICIT, false, NO_SCRAM_PASSWORD, NULL, NULL,
-     IMAP_OK, "SCRAM-SHA-1 login", ""},
-    {PLUSES, IMAP_TLS_IMPLICIT, false, UNKNOWN_BINDING, NULL, NULL, IMAP_OK,
-     "SCRAM-SHA-256-PLUS SCRAM-SHA-256", ""},
+    {SCRAMS, IMAP_TLS_NONE, HONEST, NULL, NULL, "SCRAM-SHA-256", "", IMAP_OK, false},
+    {SCRAMS, IMAP_TLS_IMPLICIT, HONEST, NULL, NULL, "SCRAM-SHA-256", "", IMAP_OK, false},
+    {SCRAMS, IMAP_TLS_NONE, HONEST, "SCRAM-SHA-1", NULL, "SCRAM-SHA-1", "", IMAP_OK, false},
+    {PLUSES, IMAP_TLS_NONE, HONEST, NULL, NULL, "SCRAM-SHA-256", "", IMAP_OK, false},
+    {PLUSES, IMAP_TLS_IMPLICIT, HONEST, NULL, NULL, "SCRAM-SHA-256-PLUS", "", IMAP_OK, false},
+    {PLUSES, IMAP_TLS_IMPLICIT, HONEST, NULL, NULL, "SCRAM-SHA-256-PLUS", "", IMAP_OK, true},
+    {PLUSES, IMAP_TLS_IMPLICIT, HONEST, "SCRAM-SHA-1-PLUS", NULL, "SCRAM-SHA-1-PLUS", "", IMAP_OK, false},
+    /* a wrong password is tried once; where the server has none for SCRAM, in the form that serves any */
+    {PLUSES, IMAP_TLS_IMPLICIT, HONEST, NULL, "wrong", "SCRAM-SHA-256-PLUS", "wrong password", IMAP_AUTH,
+     false},
+    {SCRAMS, IMAP_TLS_IMPLICIT, HONEST, "SCRAM-SHA-256 SCRAM-SHA-1", "wrong", "SCRAM-SHA-256",
+     "wrong password", IMAP_AUTH, false},
+    {SCRAMS, IMAP_TLS_IMPLICIT, NO_SCRAM_PASSWORD, NULL, NULL, "SCRAM-SHA-256 PLAIN", "", IMAP_OK, false},
+    {"IMAP4rev1 SASL-IR AUTH=PLAIN AUTH=CRAM-MD5", IMAP_TLS_IMPLICIT, NO_SCRAM_PASSWORD, NULL, NULL,
+     "CRAM-MD5 PLAIN", "", IMAP_OK, false},
+    {SCRAMS, IMAP_TLS_IMPLICIT, HONEST, NULL, "wrong", "SCRAM-SHA-256", "wrong password", IMAP_AUTH, false},
+    {"IMAP4rev1 AUTH=SCRAM-SHA-1 AUTH=CRAM-MD5", IMAP_TLS_IMPLICIT, NO_SCRAM_PASSWORD, NULL, NULL,
+     "SCRAM-SHA-1 login", "", IMAP_OK, false},
+    {PLUSES, IMAP_TLS_IMPLICIT, UNKNOWN_BINDING, NULL, NULL, "SCRAM-SHA-256-PLUS SCRAM-SHA-256", "", IMAP_OK,
+     false},
     /* who sits between gets nothing more */
-    {PLUSES, IMAP_TLS_IMPLICIT, false, OTHER_CHANNEL, NULL, NULL, IMAP_AUTH, "SCRAM-SHA-256-PLUS", "between"},
-    {SCRAMS, IMAP_TLS_NONE, false, WRONG_SIGNATURE, NULL, NULL, IMAP_AUTH, "SCRAM-SHA-256", "impostor"},
-    {SCRAMS, IMAP_TLS_NONE, false, NO_SIGNATURE, NULL, NULL, IMAP_AUTH, "SCRAM-SHA-256", "proven"},
-    {SCRAMS, IMAP_TLS_NONE, false, EARLY_OK, NULL, NULL, IMAP_AUTH, "SCRAM-SHA-256", "proven"},
-    {SCRAMS, IMAP_TLS_NONE, false, OK_AFTER_ABORT, NULL, NULL, IMAP_AUTH, "SCRAM-SHA-256", "impostor"},
-    {SCRAMS, IMAP_TLS_NONE, false, BOMB, NULL, NULL, IMAP_AUTH, "SCRAM-SHA-256", "rounds"},
-    {"IMAP4rev1 AUTH=PLAIN", IMAP_TLS_IMPLICIT, false, EARLY_OK, NULL, NULL, IMAP_AUTH, "PLAIN", "proven"},
-    {"IMAP4rev1 SASL-IR AUTH=CRAM-MD5", IMAP_TLS_IMPLICIT, false, EARLY_OK, NULL, NULL, IMAP_AUTH, "CRAM-MD5",
-     "proven"},
+    {PLUSES, IMAP_TLS_IMPLICIT, OTHER_CHANNEL, NULL, NULL, "SCRAM-SHA-256-PLUS", "between", IMAP_AUTH, false},
+    {SCRAMS, IMAP_TLS_NONE, WRONG_SIGNATURE, NULL, NULL, "SCRAM-SHA-256", "impostor", IMAP_AUTH, false},
+    {SCRAMS, IMAP_TLS_NONE, NO_SIGNATURE, NULL, NULL, "SCRAM-SHA-256", "proven", IMAP_AUTH, false},
+    {SCRAMS, IMAP_TLS_NONE, EARLY_OK, NULL, NULL, "SCRAM-SHA-256", "proven", IMAP_AUTH, false},
+    {SCRAMS, IMAP_TLS_NONE, OK_AFTER_ABORT, NULL, NULL, "SCRAM-SHA-256", "impostor", IMAP_AUTH, false},
+    {SCRAMS, IMAP_TLS_NONE, BOMB, NULL, NULL, "SCRAM-SHA-256", "rounds", IMAP_AUTH, false},
+    {"IMAP4rev1 AUTH=PLAIN", IMAP_TLS_IMPLICIT, EARLY_OK, NULL, NULL, "PLAIN", "proven", IMAP_AUTH, false},
+    {"IMAP4rev1 SASL-IR AUTH=CRAM-MD5", IMAP_TLS_IMPLICIT, EARLY_OK, NULL, NULL, "CRAM-MD5", "proven",
+     IMAP_AUTH, false},
 };
 
 START_TEST(servers_that_know_scram)

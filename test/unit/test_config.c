@@ -69,6 +69,7 @@ START_TEST(defaults)
     ck_assert_uint_eq(config.umask, 077);
     ck_assert(!config.allow_other && !config.foreground && !config.debug && config.max_threads == 1);
     ck_assert(!config.password_stdin && !config.passcmd && !config.read_write);
+    ck_assert(!config.auth && !config.tokencmd);
     ck_assert_str_eq(config.mount_flags, "");
     config_fini(&config);
 }
@@ -79,7 +80,7 @@ START_TEST(every_option)
     struct config config =
         good("imapfs -o tls=none,connections=16,timeout=5,poll=0,cache_dir=/c,cache_size=3M "
              "-o uid=7,gid=8,umask=027,allow_other,cafile=/ca,clientcert=/cert,clientkey=/key "
-             "-o tunnel=ssh,passcmd=pass,max_threads=8 imap://u@h:1/ -f /mnt");
+             "-o tunnel=ssh,passcmd=pass,max_threads=8,auth=scram-sha-256:login imap://u@h:1/ -f /mnt");
 
     ck_assert_int_eq(config.endpoint.tls, IMAP_TLS_NONE);
     ck_assert_uint_eq(config.connections, 16);
@@ -96,6 +97,8 @@ START_TEST(every_option)
     ck_assert_str_eq(config.endpoint.clientkey, "/key");
     ck_assert_str_eq(config.endpoint.tunnel, "ssh");
     ck_assert_str_eq(config.passcmd, "pass");
+    ck_assert_str_eq(config.auth, "scram-sha-256 login");
+    ck_assert_ptr_null(config.tokencmd);
     ck_assert_str_eq(config.endpoint.port, "1");
     config_fini(&config);
 }
@@ -234,6 +237,11 @@ START_TEST(wrong)
         {"-o clientkey=/k", "clientcert"},
         {"-o passcmd=", "passcmd"},
         {"-o passcmd=x,password_stdin", "exclude"},
+        {"-o passcmd=x,tokencmd=y", "tokencmd"},
+        {"-o tokencmd=y,password_stdin", "tokencmd"},
+        {"-o tokencmd=", "tokencmd"},
+        {"-o auth=", "auth"},
+        {"-o auth=PLAIN:NONSENSE", "NONSENSE"},
         {"-o password_stdin=1", "password_stdin"},
         {"-o auto_unmount", "auto_unmount"},
         {"-o allow_root", "allow_root"},

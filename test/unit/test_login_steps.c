@@ -324,6 +324,47 @@ START_TEST(starttls_that_is_refused)
 }
 END_TEST
 
+/* ---- COMPRESS: what goes well is in server/test_auth_dovecot.c ------------------------------------------ */
+
+START_TEST(compress_that_cannot_be_had)
+{
+    static const struct fake_step not_offered[] = {
+        {NULL, "* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n"}, {"NOOP", "T OK done\r\n"}, {NULL, NULL}};
+    static const struct fake_step refused[] = {
+        {NULL, "* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] hi\r\n"},
+        {"COMPRESS DEFLATE", "T NO [COMPRESSIONACTIVE] TLS does it\r\n"},
+        {"NOOP", "T OK done\r\n"},
+        {NULL, NULL}};
+    struct session session;
+
+    open_session(&session, _i ? refused : not_offered, NULL);
+    ck_assert_int_eq(imap_login_compress(&session.line, session.until, -1, &session.err), IMAP_NO);
+    ck_assert_str_ne(session.err.text, "");
+    ck_assert(!session.line.compressed);
+    assert_usable(&session);
+    close_session(&session);
+}
+END_TEST
+
+/* What comes with the OK in one packet is compressed already: it must reach zlib, not the parser. */
+START_TEST(compress_with_rubbish_behind)
+{
+    static const struct fake_step steps[] = {
+        {NULL, "* PREAUTH [CAPABILITY IMAP4rev1 COMPRESS=DEFLATE] hi\r\n"},
+        {"COMPRESS DEFLATE", "T OK go\r\n* BYE in the clear\r\n"},
+        {NULL, NULL}};
+    struct session session;
+
+    open_session(&session, steps, NULL);
+    ck_assert_int_eq(imap_login_compress(&session.line, session.until, -1, &session.err), IMAP_OK);
+    ck_assert(session.line.compressed && !session.line.bye);
+    ck_assert_int_eq(imap_login_compress(&session.line, session.until, -1, &session.err), IMAP_USAGE);
+    imap_line_wait(&session.line, -1, -1, session.until);
+    ck_assert_int_eq(imap_line_receive(&session.line, &session.err), IMAP_PROTO);
+    close_session(&session);
+}
+END_TEST
+
 #define COUNT(array) (int)(sizeof(array) / sizeof(*(array)))
 
 int main(void)
@@ -341,6 +382,8 @@ int main(void)
     tcase_add_test(tcase, login_disabled);
     tcase_add_test(tcase, starttls_when_the_client_wants_it);
     tcase_add_test(tcase, starttls_that_is_refused);
+    tcase_add_loop_test(tcase, compress_that_cannot_be_had, 0, 2);
+    tcase_add_test(tcase, compress_with_rubbish_behind);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -23,20 +23,20 @@ int gsasl_nonce(char *data, size_t len)
     return GSASL_OK;
 }
 
-int gsasl_base64_to(const char *in, size_t len, char **out, size_t *out_len)
+int gsasl_base64_to(const char *in, size_t inlen, char **out, size_t *outlen)
 {
     static const unsigned char magic[18] = {MAGIC, MAGIC, MAGIC, MAGIC, MAGIC, MAGIC, MAGIC, MAGIC, MAGIC,
                                             MAGIC, MAGIC, MAGIC, MAGIC, MAGIC, MAGIC, MAGIC, MAGIC, MAGIC};
-    size_t size = (len + 2) / 3 * 4 + 1;
+    size_t size = (inlen + 2) / 3 * 4 + 1;
 
-    if (fixed_nonce && len == sizeof(magic) && memcmp(in, magic, len) == 0) {
+    if (fixed_nonce && inlen == sizeof(magic) && memcmp(in, magic, inlen) == 0) {
         *out = strdup(fixed_nonce);
     } else {
         *out = malloc(size);
-        fake_base64(in, len, *out, size);
+        fake_base64(in, inlen, *out, size);
     }
-    if (out_len)
-        *out_len = strlen(*out);
+    if (outlen)
+        *outlen = strlen(*out);
     return GSASL_OK;
 }
 

@@ -10,7 +10,7 @@ static enum imap_status from_command(const char *command, char **password, struc
 {
     *password = NULL;
     *err = (struct imap_error){0};
-    return secret_from_command(command, password, err);
+    return secret_from_command(command, "passcmd", 0, password, err);
 }
 
 static void command_gives(const char *command, const char *want)
@@ -49,6 +49,48 @@ START_TEST(much_output_is_read_to_its_end)
 {
     /* closing the pipe early would end it by SIGPIPE, which is a failure */
     command_gives("echo hunter2; head -c 1000000 /dev/zero", "hunter2");
+}
+END_TEST
+
+/* What it has started dies with it. */
+START_TEST(a_command_that_takes_too_long)
+{
+    static const char *const commands[] = {"sleep 300; echo late", "exec >&-; sleep 300", "sleep 300 & wait"};
+    struct imap_error err;
+    char *password = NULL;
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        ck_assert_int_eq(secret_from_command(commands[i], "tokencmd", 200, &password, &err), IMAP_AGAIN);
+        ck_assert_msg(strstr(err.text, "tokencmd") != NULL, "%s", err.text);
+        ck_assert_ptr_null(password);
+    }
+    ck_assert_int_eq(secret_from_command("echo quick", "tokencmd", 10000, &password, &err), IMAP_OK);
+    ck_assert_str_eq(password, "quick");
+    secret_free(&password);
+}
+END_TEST
+
+START_TEST(no_password_where_none_is_needed)
+{
+    static const char *const without[] = {"EXTERNAL", "xoauth2 OAUTHBEARER", "GSSAPI"};
+    struct config config = {.tokencmd = (char *)"echo token", .endpoint = {.user = "u", .host = "h"}};
+    struct imap_error err;
+    char *password = (char *)"";
+
+    unsetenv("IMAPFS_PASSWORD");
+    ck_assert_int_eq(secret_get(&config, &password, &err), IMAP_OK);
+    ck_assert_ptr_null(password);
+    config.tokencmd = NULL;
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+        config.auth = (char *)without[i];
+        ck_assert_int_eq(secret_get(&config, &password, &err), IMAP_OK);
+        ck_assert_ptr_null(password);
+    }
+    config.auth = (char *)"EXTERNAL PLAIN";
+    config.passcmd = (char *)"echo asked";
+    ck_assert_int_eq(secret_get(&config, &password, &err), IMAP_OK);
+    ck_assert_str_eq(password, "asked");
+    secret_free(&password);
 }
 END_TEST
 
@@ -134,5 +176,6 @@ START_TEST(a_tunnel_may_need_none)
 END_TEST
 
 UNIT_MAIN("secret", first_line_of_a_command, much_output_is_read_to_its_end,
-          an_agent_left_behind_is_not_waited_for, failing_commands, first_line_of_a_descriptor,
+          an_agent_left_behind_is_not_waited_for, a_command_that_takes_too_long,
+          no_password_where_none_is_needed, failing_commands, first_line_of_a_descriptor,
           environment_is_emptied, order_of_the_sources, a_tunnel_may_need_none)

@@ -8,6 +8,7 @@
 #include "auth_help.h"
 #include "fakescram.h"
 #include "imap/pool.h"
+#include "token.h"
 
 static void say_no(struct fake_client *client, const char *tag)
 {
@@ -209,7 +210,8 @@ static bool take_token(struct fake_client *client, const char *tag, const char *
     size_t len;
     const char *base64 = strncmp(command, "AUTHENTICATE XOAUTH2 ", 21) == 0 ? command + 21 : NULL;
 
-    (void)stop, (void)arg;
+    *stop = false;
+    (void)arg;
     if (!base64)
         return false;
     if (fake_unbase64(base64, decoded, sizeof(decoded), &len) &&
@@ -268,6 +270,49 @@ START_TEST(a_pool_logs_in_by_tokens)
 }
 END_TEST
 
+/* The mount's way: a command, run again when the server refuses what it printed first. */
+static bool take_second_token(struct fake_client *client, const char *tag, const char *command, bool *stop,
+                              void *arg)
+{
+    const char *base64 = strncmp(command, "AUTHENTICATE XOAUTH2 ", 21) == 0 ? command + 21 : NULL;
+    char decoded[200];
+    size_t len;
+
+    *stop = false;
+    (void)arg;
+    if (!base64)
+        return false;
+    if (fake_unbase64(base64, decoded, sizeof(decoded), &len) && strstr(decoded, "Bearer second\1"))
+        fake_ok(client, tag, "[CAPABILITY IMAP4rev1 IDLE] in");
+    else
+        say_no(client, tag);
+    return true;
+}
+
+START_TEST(a_command_is_run_again)
+{
+    const struct fake_imap imap = {.caps = "IMAP4rev1 IDLE SASL-IR AUTH=XOAUTH2", .hook = take_second_token};
+    const struct fake_options fake = {.serve = serve_imap, .arg = (void *)&imap};
+    struct fake_server *server = fake_start(&fake);
+    char flag[] = "/tmp/test_token.XXXXXX";
+    char command[200];
+    struct token_source source = {.command = command, .timeout_ms = 10000};
+    const struct imap_credentials credentials = {.user = USER, .token = token_get, .arg = &source};
+    const struct imap_endpoint endpoint = endpoint_of(server, IMAP_TLS_NONE);
+    struct imap_error err;
+
+    ck_assert_ptr_nonnull(mkdtemp(flag));
+    snprintf(command, sizeof(command), "rmdir %s 2>/dev/null && echo first || echo second", flag);
+    ck_assert_msg(log_in(&endpoint, &credentials, &err) == IMAP_OK, "%s", err.text);
+    ck_assert_str_eq(source.token, "second");
+    snprintf(command, sizeof(command), "exit 1"); /* is not run: there is a token that does */
+    ck_assert_msg(log_in(&endpoint, &credentials, &err) == IMAP_OK, "%s", err.text);
+    token_fini(&source);
+    ck_assert_int_eq(log_in(&endpoint, &credentials, &err), IMAP_AUTH);
+    fake_stop(&server);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("token");
@@ -279,6 +324,7 @@ int main(void)
     tcase_add_test(tcase, oauthbearer_asks_again_once);
     tcase_add_test(tcase, a_long_token);
     tcase_add_test(tcase, a_pool_logs_in_by_tokens);
+    tcase_add_test(tcase, a_command_is_run_again);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
