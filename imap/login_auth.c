@@ -176,6 +176,15 @@ static enum outcome judge(const struct login *login, const struct imap_login_ste
     return OUTCOME_REFUSED;
 }
 
+/* Cyrus 3.6 takes every channel for a tls-unique one, and says NO without a reason to what TLS 1.3 needs. Nothing
+ * is lost by asking again unbound: who sits between could just as well have said that he knows no binding.
+ * Who would rather fail asks for IMAP_AUTH_BOUND. */
+static bool is_mute_about_binding(const struct login *login, const struct exchange *exchange)
+{
+    return login->judged && login->candidates[login->at]->strength == IMAP_AUTH_BOUND && !exchange->aborted &&
+           exchange->step.status == IMAP_NO && exchange->step.error.code == IMAP_CODE_NONE;
+}
+
 static enum outcome judge_exchange(struct login *login, struct exchange *exchange, struct imap_error *err)
 {
     const struct imap_sasl *sasl = exchange->arg;
@@ -183,6 +192,10 @@ static enum outcome judge_exchange(struct login *login, struct exchange *exchang
 
     login->judged = imap_sasl_judged(sasl);
     login->unbound = imap_sasl_unbound(sasl);
+    if (is_mute_about_binding(login, exchange)) {
+        login->unbound = true;
+        login->judged = false;
+    }
     if (exchange->step.status == IMAP_OK) {
         if (!exchange->initial && !exchange->aborted && imap_sasl_complete(sasl))
             return OUTCOME_IN;

@@ -12,6 +12,7 @@ enum trick {
     HONEST,
     OTHER_CHANNEL,    /* sees another TLS channel, and says so */
     UNKNOWN_BINDING,  /* knows no binding of this type */
+    MUTE_BINDING,     /* nor does this one, but it does not say so: Cyrus 3.6 with TLS 1.3 */
     WRONG_SIGNATURE,  /* cannot prove that it knows the password */
     NO_SIGNATURE,     /* says OK where its proof is due */
     EARLY_OK,         /* says OK at once */
@@ -116,6 +117,10 @@ static void serve_scram(struct fake_client *client, const char *tag, const char 
             fake_ok(client, tag, "[CAPABILITY IMAP4rev1] in");
         return;
     }
+    if (world->trick == MUTE_BINDING && plus) {
+        say_no(client, tag, "bad protocol / cancel");
+        return;
+    }
     if (!fake_scram_final(&scram, final, verdict, sizeof(verdict))) {
         say_no(client, tag, "[AUTHENTICATIONFAILED] wrong password");
         return;
@@ -211,6 +216,8 @@ static const struct meeting {
     {"IMAP4rev1 AUTH=SCRAM-SHA-1 AUTH=CRAM-MD5", IMAP_TLS_IMPLICIT, NO_SCRAM_PASSWORD, NULL, NULL,
      "SCRAM-SHA-1 login", "", IMAP_OK, false},
     {PLUSES, IMAP_TLS_IMPLICIT, UNKNOWN_BINDING, NULL, NULL, "SCRAM-SHA-256-PLUS SCRAM-SHA-256", "", IMAP_OK,
+     false},
+    {PLUSES, IMAP_TLS_IMPLICIT, MUTE_BINDING, NULL, NULL, "SCRAM-SHA-256-PLUS SCRAM-SHA-256", "", IMAP_OK,
      false},
     /* who sits between gets nothing more */
     {PLUSES, IMAP_TLS_IMPLICIT, OTHER_CHANNEL, NULL, NULL, "SCRAM-SHA-256-PLUS", "between", IMAP_AUTH, false},
