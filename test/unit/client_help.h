@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the client's tests share: a server that logs commands, holds answers back and speaks when told to; a
  * client connected to it; and verbs whose ends are counted. */
 #ifndef TEST_CLIENT_HELP_H

@@ -183,6 +183,8 @@ static inline int run_tests(const char *name, const TTest **tests)
     Suite *suite = suite_create(name);
     TCase *cases = tcase_create(name);
 
+    tcase_set_timeout(cases, 60); /* under TSan, on a busy machine */
+
     for (; *tests; tests++)
         tcase_add_test(cases, *tests);
     suite_add_tcase(suite, cases);

@@ -160,6 +160,7 @@ int main(void)
 {
     Suite *suite = suite_create("columns");
     TCase *tcase = tcase_create("all");
+    tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, NULL, tear_down);
     tcase_add_test(tcase, stays_sorted_whatever_the_order);
     tcase_add_test(tcase, removes);

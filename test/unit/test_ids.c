@@ -85,6 +85,7 @@ int main(void)
 {
     Suite *suite = suite_create("ids");
     TCase *tcase = tcase_create("all");
+    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, keys_are_fnv_1a);
     tcase_add_test(tcase, numbers_never_change);
     tcase_add_test(tcase, numbers_are_31_bits_and_not_0);

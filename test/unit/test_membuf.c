@@ -170,6 +170,7 @@ int main(void)
                             NULL};
     Suite *suite = suite_create("membuf");
     TCase *cases = tcase_create("membuf");
+    tcase_set_timeout(cases, 60);
 
     for (size_t i = 0; tests[i]; i++)
         tcase_add_test(cases, tests[i]);

@@ -644,6 +644,7 @@ int main(void)
                                   NULL};
     Suite *suite = suite_create("resync");
     TCase *cases = tcase_create("all");
+    tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, set_up, world_fini);
     for (const TTest *const *test = tests; *test; test++)
         tcase_add_test(cases, *test);

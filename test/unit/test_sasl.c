@@ -561,6 +561,7 @@ int main(void)
 {
     Suite *suite = suite_create("sasl");
     TCase *tcase = tcase_create("sasl");
+    tcase_set_timeout(tcase, 60);
 
     tcase_add_loop_test(tcase, scram_as_in_the_rfcs, 0, COUNT(scram_vectors));
     tcase_add_test(tcase, cram_md5_as_in_the_rfc);
