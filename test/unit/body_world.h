@@ -494,7 +494,7 @@ static void world_end(void)
     free(world.uids);
 }
 
-static void world_allow(int64_t octets)
+static inline void world_allow(int64_t octets)
 {
     pthread_mutex_lock(&world.lock);
     world.allowance = octets < 0 ? -1 : world.allowance + octets;
@@ -632,7 +632,7 @@ static uint64_t wire_octets(uint32_t uid)
     return sent;
 }
 
-static unsigned wire_asked(uint32_t uid)
+static inline unsigned wire_asked(uint32_t uid)
 {
     pthread_mutex_lock(&world.lock);
     unsigned asked = mail_of(uid)->asked;
