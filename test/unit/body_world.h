@@ -648,4 +648,26 @@ static unsigned wire_commands(void)
     return commands;
 }
 
+#define MB (UINT64_C(1) << 20)
+#define KB (UINT64_C(1) << 10)
+#define CACHE (UINT64_C(256) * MB)
+
+static inline struct mail *make_large(uint32_t uid, uint64_t size, uint64_t claimed)
+{
+    struct mail *mail = mail_of(uid);
+    mail->size = size;
+    mail->claimed = claimed;
+    return mail;
+}
+
+static inline bool eventually(bool (*true_now)(void))
+{
+    for (unsigned i = 0; i < WORLD_DEADLINE_S * 1000; i++) {
+        if (true_now())
+            return true;
+        usleep(1000);
+    }
+    return false;
+}
+
 #endif

@@ -8,33 +8,11 @@
 
 #include "unit_main.h"
 
-#define MB (UINT64_C(1) << 20)
-#define KB (UINT64_C(1) << 10)
-#define CACHE (UINT64_C(256) * MB)
-
-static struct mail *make_large(uint32_t uid, uint64_t size, uint64_t claimed)
-{
-    struct mail *mail = mail_of(uid);
-    mail->size = size;
-    mail->claimed = claimed;
-    return mail;
-}
-
 static void stall_after(int64_t octets)
 {
     pthread_mutex_lock(&world.lock);
     world.allowance = octets;
     pthread_mutex_unlock(&world.lock);
-}
-
-static bool eventually(bool (*true_now)(void))
-{
-    for (unsigned i = 0; i < WORLD_DEADLINE_S * 1000; i++) {
-        if (true_now())
-            return true;
-        usleep(1000);
-    }
-    return false;
 }
 
 START_TEST(small_message_right_and_fetched_once)

@@ -3,28 +3,6 @@
 
 #include "unit_main.h"
 
-#define MB (UINT64_C(1) << 20)
-#define KB (UINT64_C(1) << 10)
-#define CACHE (UINT64_C(256) * MB)
-
-static struct mail *make_large(uint32_t uid, uint64_t size, uint64_t claimed)
-{
-    struct mail *mail = mail_of(uid);
-    mail->size = size;
-    mail->claimed = claimed;
-    return mail;
-}
-
-static bool eventually(bool (*true_now)(void))
-{
-    for (unsigned i = 0; i < WORLD_DEADLINE_S * 1000; i++) {
-        if (true_now())
-            return true;
-        usleep(1000);
-    }
-    return false;
-}
-
 static void walk(uint32_t uid_of(uint32_t index))
 {
     for (uint32_t i = 0; i < world.count; i++)
