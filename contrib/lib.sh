@@ -72,6 +72,6 @@ build() {
     rm -f "$log"
 }
 
-build_packages=(gcc libc6-dev cmake ninja-build pkg-config fuse3 libfuse3-dev libssl-dev libgsasl-dev)
+build_packages=(gcc libc6-dev cmake ninja-build pkg-config fuse3 libfuse3-dev libssl-dev libgsasl-dev libsqlite3-dev)
 server_packages=(dovecot-imapd openssl rsync)
 test_packages=(g++ check python3 clang clang-format clang-tidy shellcheck attr procps file git)

@@ -375,7 +375,9 @@ static inline void world_fini(void)
 {
     if (world.account)
         account_close(&world.account);
-    rmdir(world.dir);
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf '%s'", world.dir);
+    ck_assert_int_eq(system(command), 0);
 }
 
 static inline struct mailbox *below(struct mailbox *mailbox, const char *file)
