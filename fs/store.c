@@ -40,8 +40,7 @@ struct store {
     pthread_cond_t rest; /* for who waits for it */
     /* guarded by the lock */
     struct group *groups, **groups_tail;
-    uint64_t queued; /* bytes in groups, those being written included */
-    bool writing;    /* some groups are the thread's */
+    uint64_t queue_max, queued; /* bytes in groups, those being written included */
     struct load *loads, **loads_tail;
     bool loading;  /* one is the thread's */
     bool no_loads; /* no more are answered */
@@ -86,6 +85,7 @@ enum imap_status store_open(const char *dir, const struct imap_endpoint *endpoin
     struct store *store = imap_xcalloc(1, sizeof *store);
     *store = (struct store){.events = *events,
                             .arg = arg,
+                            .queue_max = STORE_QUEUE_MAX,
                             .lock = PTHREAD_MUTEX_INITIALIZER,
                             .work = PTHREAD_COND_INITIALIZER,
                             .rest = PTHREAD_COND_INITIALIZER};
@@ -219,7 +219,6 @@ static void write_some(struct store *store)
     const uint64_t bytes = store->queued;
     store->groups = NULL;
     store->groups_tail = &store->groups;
-    store->writing = groups != NULL;
     pthread_mutex_unlock(&store->lock);
     if (groups && !store->failed) {
         const int code = write_groups(store, groups);
@@ -229,7 +228,6 @@ static void write_some(struct store *store)
     free_groups(groups);
     pthread_mutex_lock(&store->lock);
     store->queued -= bytes;
-    store->writing = false;
     pthread_cond_broadcast(&store->rest);
     pthread_mutex_unlock(&store->lock);
 }
@@ -266,7 +264,7 @@ void store_start(struct store *store)
 bool store_has_room(struct store *store, size_t more)
 {
     pthread_mutex_lock(&store->lock);
-    const bool room = store->queued + more <= STORE_QUEUE_MAX;
+    const bool room = store->queued + more <= store->queue_max;
     pthread_mutex_unlock(&store->lock);
     return room;
 }
@@ -314,8 +312,15 @@ void store_stop_loading(struct store *store)
 void store_settle(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
-    while (store->queued)
+    while (store->queued || store->loads || store->loading)
         pthread_cond_wait(&store->rest, &store->lock);
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_limit_queue(struct store *store, uint64_t bytes)
+{
+    pthread_mutex_lock(&store->lock);
+    store->queue_max = bytes;
     pthread_mutex_unlock(&store->lock);
 }
 

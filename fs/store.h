@@ -57,8 +57,10 @@ void store_post(struct store *store, struct changes *changes);
 void store_load(struct store *store, uint32_t mailbox, uint32_t count, uint64_t digest, void *who);
 /* Loads that were not answered are not any more; when this returns no `loaded` is running. */
 void store_stop_loading(struct store *store);
-/* Waits until all that was posted before is on disk, or lost. For tests. */
+/* For tests: waits until all that was posted is on disk (or lost) and every load answered; and lets less
+ * than STORE_QUEUE_MAX wait. */
 void store_settle(struct store *store);
+void store_limit_queue(struct store *store, uint64_t bytes);
 /* Writes what waits, then ends the thread and frees. */
 void store_close(struct store **store);
 

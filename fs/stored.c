@@ -10,6 +10,8 @@
 #include "mailbox_internal.h"
 #include "sync.h"
 
+#define SOME_ROWS 64u /* bytes that the next row or two may take */
+
 static int64_t wall_ms(void)
 {
     struct timespec now;
@@ -128,7 +130,7 @@ static void clear(struct mailbox *mailbox)
 static bool keeps_up(struct mailbox *mailbox)
 {
     struct stored_account *account = &mailbox->account->stored;
-    if (store_has_room(account->store, account->changes.len))
+    if (store_has_room(account->store, account->changes.len + SOME_ROWS))
         return true;
     if (!mailbox->stored.slow)
         pending_log_locked(mailbox->account, LOG_NOTICE,
