@@ -61,21 +61,32 @@ static bool drop_one(struct mailbox *mailbox, uint32_t uid)
     return true;
 }
 
+/* Makes the message what row says; at its place, or without one when it is new. */
+static bool change_row(struct mailbox *mailbox, const struct row *row, const size_t *place)
+{
+    struct columns *columns = &mailbox->columns;
+    const bool told = mailbox->stored.state == STORED_ROWS;
+    struct row before, after;
+    bool changed = true;
+    if (told && place)
+        columns_get(columns, *place, &before);
+    if (place)
+        changed = columns_update(columns, *place, row);
+    else
+        columns_insert(columns, row);
+    if (told) {
+        columns_get(columns, place ? *place : columns_lower(columns, row->uid), &after);
+        stored_row_locked(mailbox, place ? &before : NULL, &after);
+    }
+    return changed;
+}
+
 /* True when the message was not listed before. */
 static bool put_row(struct mailbox *mailbox, const struct row *row)
 {
-    struct columns *columns = &mailbox->columns;
     size_t at = 0;
-    const bool there = columns_find(columns, row->uid, &at);
-    struct row before, after;
-    if (there)
-        columns_get(columns, at, &before);
-    const bool changed = !there || columns_update(columns, at, row);
-    if (!there)
-        columns_insert(columns, row);
-    columns_get(columns, there ? at : columns_lower(columns, row->uid), &after);
-    stored_row_locked(mailbox, there ? &before : NULL, &after);
-    if (!changed)
+    const bool there = columns_find(&mailbox->columns, row->uid, &at);
+    if (!change_row(mailbox, row, there ? &at : NULL))
         return false;
     if (mailbox->known)
         pending_note_locked(mailbox->account, there ? NOTE_CHANGED : NOTE_NEW, mailbox, row->uid, NULL);

@@ -156,7 +156,7 @@ void stored_row_locked(struct mailbox *mailbox, const struct row *before, const 
         stored->digest += digest_of(mailbox->account, after);
         stored->count++;
         changes_put(&account->changes, stored->id, after);
-    } else {
+    } else if (before) {
         changes_gone(&account->changes, stored->id, before->uid);
     }
     touch(mailbox);

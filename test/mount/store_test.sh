@@ -38,7 +38,7 @@ store+=$IMAP_PORT.db
 imap 'SELECT Bulk (CONDSTORE)' 'UID STORE 7 FLAGS.SILENT (\Answered work)' >/dev/null
 mount_start poll=3600
 first=$(listing)
-first_flags=$(flags Bulk)
+first_flags=$(flags Bulk) first_date=$(stat -c %Y "$mnt/Bulk")
 ok "a keyword is among the flags" grep -q 'Answered work' <<<"$first_flags"
 ok "the store is private" test "$(stat -c %a "$store")" = 600
 ok "its log too" test "$(stat -c %a "$store-wal")" = 600
@@ -47,6 +47,7 @@ mount_stop
 mount_start poll=3600
 same "a second mount shows the same" "$first" "$(listing)"
 same "and the same flags" "$first_flags" "$(flags Bulk)"
+same "and the date of the mailbox" "$first_date" "$(stat -c %Y "$mnt/Bulk")"
 mount_stop
 
 for poll in 3600 0; do

@@ -264,14 +264,14 @@ static inline uint64_t draw(void)
     return seed >> 33 ^ seed << 20;
 }
 
-static inline int run_tests(const char *name, const TTest *const *tests, size_t count)
+static inline int run_tests(const char *name, const TTest *const *tests)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 100);
-    for (size_t i = 0; i < count; i++)
-        tcase_add_test(tcase, tests[i]);
+    for (; *tests; tests++)
+        tcase_add_test(tcase, *tests);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -411,6 +411,7 @@ int main(void)
         the_queue_is_bounded,
         loads_are_given_up,
         killed_at_any_moment_it_holds_a_prefix,
+        NULL,
     };
-    return run_tests("store", tests, sizeof tests / sizeof *tests);
+    return run_tests("store", tests);
 }

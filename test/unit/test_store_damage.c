@@ -113,8 +113,7 @@ START_TEST(tables_that_do_not_fit_are_set_aside)
         "DROP TABLE flagsets",
         "ALTER TABLE messages RENAME COLUMN zone TO area",
         "ALTER TABLE mailboxes DROP COLUMN digest",
-        "DROP TABLE messages; CREATE TABLE messages (mailbox, uid, flagset, size, date, zone, has, modseq, "
-        "emailid)",
+        "ALTER TABLE messages RENAME TO other; CREATE TABLE messages AS SELECT * FROM other", /* no key */
         "PRAGMA user_version = -1",
     };
     write_sample();
@@ -371,6 +370,7 @@ int main(void)
         absurd_rows_show_nothing_wrong,
         a_full_disk_keeps_what_was,
         a_directory_that_cannot_be_written,
+        NULL,
     };
-    return run_tests("store_damage", tests, sizeof tests / sizeof *tests);
+    return run_tests("store_damage", tests);
 }

@@ -552,12 +552,13 @@ int main(void)
         unmounting_ends_who_waits_for_the_store,
         what_is_loaded_too_late_is_dropped,
         a_slow_disk_loses_the_listing_and_says_so,
+        NULL,
     };
     Suite *suite = suite_create("stored");
     TCase *tcase = tcase_create("stored");
     tcase_add_checked_fixture(tcase, setup, teardown);
-    for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
-        tcase_add_test(tcase, tests[i]);
+    for (const TTest *const *test = tests; *test; test++)
+        tcase_add_test(tcase, *test);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
