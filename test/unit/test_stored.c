@@ -59,6 +59,17 @@ static void logged(const char *expected)
     world.lines = 0;
 }
 
+/* The first listing, with MODSEQ or without. */
+static struct imap_command *asks_all(void)
+{
+    struct job *job = world.jobs;
+    ck_assert_ptr_nonnull(job);
+    const char *with = "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE MODSEQ)";
+    const bool has_modseq =
+        job->command->len == strlen(with) && memcmp(job->command->bytes, with, strlen(with)) == 0;
+    return asks("INBOX", has_modseq ? with : "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+}
+
 static void answers_with(struct imap_command *command, uint32_t uid, const char *keyword)
 {
     const char *const keywords[] = {keyword};
@@ -81,7 +92,7 @@ static void first_mount(void)
     struct asked asked;
     open_world();
     ck_assert(!ask_fresh(box("INBOX"), &asked));
-    struct imap_command *fetch = asks("INBOX", "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+    struct imap_command *fetch = asks_all();
     selects("INBOX", 3, 42, 10, 100);
     answers(fetch, 3, EVERYTHING, IMAP_FLAG_SEEN);
     answers(fetch, 4, EVERYTHING, 0);
@@ -136,6 +147,7 @@ static void ask_stored(const char *name, struct asked *asked)
 START_TEST(a_second_mount_asks_for_nothing)
 {
     struct asked asked;
+    cap("CONDSTORE");
     first_mount();
     const uint32_t id = mailbox_message_id_locked(box("INBOX")), dir = mailbox_dir_id(box("INBOX"));
     close_world();
@@ -160,6 +172,7 @@ END_TEST
 START_TEST(an_old_listing_is_proven_by_one_command)
 {
     struct asked asked;
+    cap("CONDSTORE");
     first_mount();
     close_world();
     world.poll_ms = 0;
@@ -252,7 +265,7 @@ START_TEST(another_uidvalidity_empties_it)
     ask_stored("INBOX", &asked);
     struct imap_command *noop = asks("INBOX", "NOOP");
     selects("INBOX", 1, 43, 4, 100);
-    struct imap_command *fetch = asks("INBOX", "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+    struct imap_command *fetch = asks_all();
     ck_assert_uint_ne(mailbox_message_id_locked(box("INBOX")), id);
     ck_assert(!mailbox_known_locked(box("INBOX")));
     account_lock(world.account);
@@ -286,7 +299,7 @@ START_TEST(another_uidvalidity_empties_it_at_once)
     open_world();
     ck_assert_uint_eq(mailbox_uidvalidity_locked(box("INBOX")), 43);
     ck_assert(!ask_fresh(box("INBOX"), &asked));
-    ends_with(asks("INBOX", "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)"), IMAP_NO);
+    ends_with(asks_all(), IMAP_NO);
     ended(&asked, IMAP_NO);
     logged("cannot list");
 }
@@ -306,7 +319,7 @@ START_TEST(the_tree_is_what_the_server_says)
     world.lists[0] = (struct imap_list){.name = "INBOX", .delimiter = '/'};
     open_world();
     ck_assert(!ask_fresh(box("INBOX"), &asked)); /* nothing is known of it any more */
-    ends_with(asks("INBOX", "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)"), IMAP_NO);
+    ends_with(asks_all(), IMAP_NO);
     logged("cannot list");
 }
 END_TEST
@@ -359,7 +372,7 @@ static void change_file(const char *sql)
 
 static void expect_whole_listing(struct asked *asked)
 {
-    struct imap_command *fetch = asks("INBOX", "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+    struct imap_command *fetch = asks_all();
     selects("INBOX", 1, 42, 10, 100);
     answers(fetch, 3, EVERYTHING, 0);
     ends(fetch);
@@ -401,7 +414,7 @@ START_TEST(a_damaged_tree_is_set_aside)
     ck_assert_int_eq(stat(path, &st), 0);
     free(path);
     ck_assert(!ask_fresh(box("INBOX"), &asked));
-    struct imap_command *fetch = asks("INBOX", "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+    struct imap_command *fetch = asks_all();
     selects("INBOX", 1, 42, 10, 100);
     answers_with(fetch, 9, "work"); /* flags that the old file had */
     ends(fetch);
@@ -420,6 +433,7 @@ END_TEST
 START_TEST(a_clock_set_back_makes_it_old)
 {
     struct asked asked;
+    cap("CONDSTORE");
     first_mount();
     account_lock(world.account);
     struct mailbox *inbox = box("INBOX");
@@ -492,7 +506,7 @@ START_TEST(what_is_loaded_too_late_is_dropped)
     settle();
     ck_assert(!mailbox_known_locked(inbox));
     ck_assert_uint_eq(mailbox_count_locked(inbox), 0);
-    struct imap_command *fetch = asks("INBOX", "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
+    struct imap_command *fetch = asks_all();
     selects("INBOX", 1, 43, 10, 100);
     answers(fetch, 5, EVERYTHING, 0);
     ends(fetch);
