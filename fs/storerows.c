@@ -216,12 +216,14 @@ static int put_mailbox(struct storefile *file, const struct stored_mailbox *mail
     return run(sql);
 }
 
-static uint32_t free_number(const struct storefile *file)
+static uint32_t free_number(struct storefile *file)
 {
-    uint32_t number = STOREFILE_FLAGSET_PLAIN;
-    while (number < file->flagset_count && file->flagsets[number].digest)
-        number++;
-    return number;
+    uint32_t *number = &file->free_number;
+    if (*number < STOREFILE_FLAGSET_PLAIN)
+        *number = STOREFILE_FLAGSET_PLAIN;
+    while (*number < file->flagset_count && file->flagsets[*number].digest)
+        ++*number;
+    return *number;
 }
 
 static int put_flagset(struct storefile *file, const struct change *change)

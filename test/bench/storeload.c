@@ -76,6 +76,7 @@ static double write_all(const char *dir, uint32_t messages)
     struct stored_mailbox mailbox = {
         .id = 1, .name = "INBOX", .name_len = 5, .known = true, .uidvalidity = 1};
     struct store *store = open_store(dir);
+    const double begun_put = now_s();
     changes_forget(&changes, 1);
     for (uint32_t i = 0; i < messages; i++) {
         const struct row row = {.uid = 3 * i + 1,
@@ -90,7 +91,8 @@ static double write_all(const char *dir, uint32_t messages)
         mailbox.count++;
     }
     changes_mailbox(&changes, &mailbox);
-    (void)printf("waiting to be written: %.1f bytes a message\n", (double)changes.len / messages);
+    (void)printf("waiting to be written: %.1f bytes a message, put there in %.3f s\n",
+                 (double)changes.len / messages, now_s() - begun_put);
     const double begun = now_s();
     store_post(store, &changes);
     store_start(store);

@@ -548,6 +548,100 @@ START_TEST(a_slow_disk_loses_the_listing_and_says_so)
 }
 END_TEST
 
+/* ---- whatever happens to the columns ------------------------------------------------------------------ */
+
+#define UIDS 300u
+
+static uint64_t seed = 1;
+
+static uint32_t draw(uint32_t below_this)
+{
+    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return (uint32_t)(seed >> 33) % below_this;
+}
+
+static uint32_t draw_flags(void)
+{
+    const char *const keywords[] = {"one", "two", "three"};
+    const struct imap_flags flags = {
+        .system = draw(32), .keywords = keywords + draw(3), .keyword_count = draw(4) == 0};
+    return flagset_intern(&world.account->flagsets, &flags);
+}
+
+/* Rising UIDs of which each is there with a chance of 1 in `sparse`. */
+static void random_delta(struct mailbox *inbox)
+{
+    struct row rows[UIDS];
+    uint32_t gone[UIDS];
+    struct delta delta = {.rows = rows, .gone = gone, .whole = draw(8) == 0};
+    const uint32_t sparse = 1 + draw(40), gone_sparse = 2 + draw(100);
+    for (uint32_t uid = 1; uid < UIDS; uid++) {
+        const uint8_t has[] = {ROW_ALL, ROW_FLAGS, ROW_ALL | ROW_MODSEQ, ROW_SIZE | ROW_VERIFIED};
+        if (draw(sparse) == 0)
+            rows[delta.row_count++] = (struct row){.uid = uid,
+                                                   .flagset = draw_flags(),
+                                                   .size = draw(5),
+                                                   .date = draw(3),
+                                                   .zone = (int16_t)draw(2),
+                                                   .modseq = draw(3),
+                                                   .has = has[draw(4)]};
+        else if (draw(gone_sparse) == 0)
+            gone[delta.gone_count++] = uid;
+    }
+    account_lock(world.account);
+    delta_apply_locked(inbox, &delta);
+    account_unlock(world.account);
+    world.told[0] = '\0';
+}
+
+struct copy {
+    struct row row;
+    char flags[64];
+};
+
+static size_t copy_columns(const struct mailbox *mailbox, struct copy *copies)
+{
+    for (size_t i = 0; i < mailbox->columns.count; i++) {
+        columns_get(&mailbox->columns, i, &copies[i].row);
+        snprintf(copies[i].flags, sizeof copies[i].flags, "%s",
+                 mailbox_flags_text_locked(mailbox, copies[i].row.flagset));
+    }
+    return mailbox->columns.count;
+}
+
+static void quiet(void *arg, struct mailbox *mailbox, uint32_t uid)
+{
+    (void)arg, (void)mailbox, (void)uid;
+}
+
+START_TEST(every_delta_is_kept)
+{
+    struct copy before[UIDS], after[UIDS];
+    first_mount();
+    for (unsigned round = 0; round < 40; round++) {
+        struct asked asked;
+        world.account->events.message_new = world.account->events.message_gone =
+            world.account->events.message_changed = quiet;
+        for (unsigned i = draw(12); i; i--)
+            random_delta(box("INBOX"));
+        const size_t count = copy_columns(box("INBOX"), before);
+        close_world();
+        open_world();
+        ask_stored("INBOX", &asked);
+        ended(&asked, IMAP_OK);
+        ck_assert_uint_eq(copy_columns(box("INBOX"), after), count);
+        for (size_t i = 0; i < count; i++) {
+            const struct row *one = &before[i].row, *other = &after[i].row;
+            ck_assert(one->uid == other->uid && one->size == other->size && one->date == other->date &&
+                      one->zone == other->zone && one->modseq == other->modseq && one->has == other->has);
+            ck_assert_str_eq(before[i].flags, after[i].flags);
+        }
+        ends_with(asks("INBOX", "NOOP"), IMAP_NO);
+        logged("cannot list");
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -566,6 +660,7 @@ int main(void)
         unmounting_ends_who_waits_for_the_store,
         what_is_loaded_too_late_is_dropped,
         a_slow_disk_loses_the_listing_and_says_so,
+        every_delta_is_kept,
         NULL,
     };
     Suite *suite = suite_create("stored");
