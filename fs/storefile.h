@@ -44,7 +44,7 @@ struct storefile {
     struct storefile_flagset *flagsets; /* by their number in the file */
     size_t flagset_count;
     uint32_t free_number; /* none below is free */
-    uint32_t *numbers; /* by their number here, that in the file; 0: not stored */
+    uint32_t *numbers;    /* by their number here, that in the file; 0: not stored */
     size_t number_count;
 };
 
