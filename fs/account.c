@@ -23,6 +23,7 @@ void account_lock(struct account *account)
 void account_unlock(struct account *account)
 {
     struct pending pending;
+    stored_flush_locked(account);
     const bool any = !pending_empty(&account->pending);
     if (any) {
         pending = account->pending;
@@ -160,6 +161,8 @@ static enum imap_status bring_up(struct account *account, const struct account_o
         status = bodies_new(account, account->pool, options->cache_dir, options->cache_size, &account->bodies,
                             err);
     if (!status)
+        stored_open(account, options->cache_dir, &options->endpoint);
+    if (!status)
         status = imap_pool_connect(account->pool, err);
     if (!status)
         status = list_now(account, err);
@@ -182,7 +185,11 @@ enum imap_status account_open(const struct account_options *options, const struc
     account->watch.queue_tail = &account->watch.queue;
     pending_init(&account->pending);
     tree_init(account);
+    account->unseen = true;
     const enum imap_status status = bring_up(account, options, err);
+    account_lock(account);
+    account->unseen = false;
+    account_unlock(account);
     if (status)
         account_close(&account);
     *account_out = account;
@@ -197,6 +204,8 @@ static void end_waits(struct account *account)
     imap_error_set(&err, IMAP_CANCEL, "the file system is being unmounted");
     account_lock(account);
     sync_cancel_all_locked(account);
+    for (struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next)
+        pending_finish_locked(account, &mailbox->waits, &err); /* those for what is stored */
     pending_finish_locked(account, &account->tree.waits, &err);
     account_unlock(account);
 }
@@ -212,10 +221,12 @@ void account_close(struct account **account_in)
     account_unlock(account);
     if (account->bodies)
         bodies_stop(account->bodies);
+    stored_stop_loading(account);
     struct imap_pool *pool = account->pool; /* callbacks use account->pool until the last of them */
     imap_pool_free(&pool);
     account->pool = NULL;
     end_waits(account);
+    stored_close(account);
     bodies_free(&account->bodies);
     tree_fini(account);
     ids_fini(&account->ids);

@@ -6,14 +6,19 @@
  *    connections that carry bodies will look for new messages before they are asked for one.
  * 2. Before a mailbox was complete once, the kernel has been shown nothing: no notes a message.
  * 3. A size that a literal has proven is not replaced by a claim.
+ * 4. The store is told of every row that is not what it was.
  */
 #include <stdlib.h>
 
 #include "../imap/mem.h"
 #include "sync.h"
 
-static void forget(struct mailbox *mailbox, uint32_t uid)
+static void forget(struct mailbox *mailbox, size_t position)
 {
+    const uint32_t uid = mailbox->columns.uid[position];
+    struct row row;
+    columns_get(&mailbox->columns, position, &row);
+    stored_row_locked(mailbox, &row, NULL);
     if (mailbox->message_id)
         bodies_message_gone_locked(mailbox->account->bodies, mailbox->message_id, uid);
     if (mailbox->known)
@@ -38,7 +43,7 @@ static bool drop_by(struct mailbox *mailbox, const struct delta *delta, bool sta
             continue;
         drop[at] = 1;
         dropped++;
-        forget(mailbox, uid);
+        forget(mailbox, at);
     }
     if (dropped)
         columns_compact(columns, drop);
@@ -51,21 +56,38 @@ static bool drop_one(struct mailbox *mailbox, uint32_t uid)
     size_t at = 0;
     if (!columns_find(&mailbox->columns, uid, &at))
         return false;
-    forget(mailbox, uid);
+    forget(mailbox, at);
     columns_remove(&mailbox->columns, at);
     return true;
+}
+
+/* Makes the message what row says; at its place, or without one when it is new. */
+static bool change_row(struct mailbox *mailbox, const struct row *row, const size_t *place)
+{
+    struct columns *columns = &mailbox->columns;
+    const bool told = mailbox->stored.state == STORED_ROWS;
+    struct row before, after;
+    bool changed = true;
+    if (told && place)
+        columns_get(columns, *place, &before);
+    if (place)
+        changed = columns_update(columns, *place, row);
+    else
+        columns_insert(columns, row);
+    if (told) {
+        columns_get(columns, place ? *place : columns_lower(columns, row->uid), &after);
+        stored_row_locked(mailbox, place ? &before : NULL, &after);
+    }
+    return changed;
 }
 
 /* True when the message was not listed before. */
 static bool put_row(struct mailbox *mailbox, const struct row *row)
 {
-    struct columns *columns = &mailbox->columns;
     size_t at = 0;
-    const bool there = columns_find(columns, row->uid, &at);
-    if (there && !columns_update(columns, at, row))
+    const bool there = columns_find(&mailbox->columns, row->uid, &at);
+    if (!change_row(mailbox, row, there ? &at : NULL))
         return false;
-    if (!there)
-        columns_insert(columns, row);
     if (mailbox->known)
         pending_note_locked(mailbox->account, there ? NOTE_CHANGED : NOTE_NEW, mailbox, row->uid, NULL);
     return !there;

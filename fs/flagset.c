@@ -127,6 +127,31 @@ uint32_t flagset_intern(struct flagsets *sets, const struct imap_flags *flags)
     return FLAGSET_SYSTEM + *slot - 1;
 }
 
+static unsigned system_bit(const char *word)
+{
+    for (size_t i = 0; i < sizeof system_order / sizeof *system_order; i++)
+        if (strcmp(word, system_order[i].name) == 0)
+            return system_order[i].bit;
+    return 0;
+}
+
+uint32_t flagset_intern_text(struct flagsets *sets, const char *text)
+{
+    char *copy = imap_xstrdup(text), *rest = NULL;
+    const char **keywords = imap_xreallocarray(NULL, strlen(text) / 2 + 1, sizeof *keywords);
+    struct imap_flags flags = {.keywords = keywords};
+    for (const char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        const unsigned bit = system_bit(word);
+        flags.system |= bit;
+        if (!bit)
+            keywords[flags.keyword_count++] = word;
+    }
+    const uint32_t id = flagset_intern(sets, &flags);
+    free(keywords);
+    free(copy);
+    return id;
+}
+
 /* The texts of the sets without keywords, made by hand once: index is the IMAP_FLAG_ bits. */
 static const char *const plain_texts[FLAGSET_SYSTEM] = {
     "",

@@ -28,6 +28,8 @@ void flagsets_fini(struct flagsets *sets);
 /* True and *id_out when the set has no keywords: no lock is needed then. */
 bool flagset_plain(const struct imap_flags *flags, uint32_t *id_out);
 uint32_t flagset_intern(struct flagsets *sets, const struct imap_flags *flags);
+/* The same from a text that flagset_text gave; whatever else it is, a canonical set comes of it. */
+uint32_t flagset_intern_text(struct flagsets *sets, const char *text);
 /* Never NULL; "" for an unknown number. */
 const char *flagset_text(const struct flagsets *sets, uint32_t id);
 

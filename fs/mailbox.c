@@ -147,6 +147,14 @@ bool mailbox_subscribed_locked(const struct mailbox *mailbox)
 
 /* ---- its messages ---- */
 
+bool mailbox_is_fresh_locked(const struct mailbox *mailbox)
+{
+    const struct account *account = mailbox->account;
+    return mailbox->known && !mailbox->sync &&
+           (watch_current_locked(account, mailbox) ||
+            (mailbox->proven_ms && model_now_ms() - mailbox->proven_ms < account->poll_ms));
+}
+
 bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
 {
     struct account *account = mailbox->account;
@@ -158,12 +166,11 @@ bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
     } else {
         if (!mailbox_selectable_locked(mailbox))
             return true;
-        if (mailbox->known && !mailbox->sync &&
-            (watch_current_locked(account, mailbox) ||
-             (mailbox->proven_ms && model_now_ms() - mailbox->proven_ms < account->poll_ms)))
+        if (mailbox_is_fresh_locked(mailbox))
             return true;
         wait_queue_add(&mailbox->waits, wait);
-        sync_begin_locked(mailbox);
+        if (!stored_load_locked(mailbox, false))
+            sync_begin_locked(mailbox);
         return false;
     }
     pending_refuse_locked(account, wait, &err);
@@ -284,6 +291,7 @@ void mailbox_reset_locked(struct mailbox *mailbox, uint32_t uidvalidity)
     if (was_known)
         for (size_t i = 0; i < mailbox->columns.count; i++)
             pending_note_locked(account, NOTE_GONE, mailbox, mailbox->columns.uid[i], NULL);
+    stored_reset_locked(mailbox);
     columns_fini(&mailbox->columns);
     mailbox->known = false;
     mailbox->proven_ms = 0;

@@ -52,6 +52,8 @@ bool mailbox_subscribed_locked(const struct mailbox *mailbox);
  * A mailbox without messages of its own (\Noselect) is always fresh. A failed synchronisation is an
  * error for its waiters even when an old listing exists (a listing is never passed off as fresh). */
 bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait);
+/* What mailbox_fresh_locked would find without asking anybody: whole, and fresh. */
+bool mailbox_is_fresh_locked(const struct mailbox *mailbox);
 /* True once a listing was ever completed (for the present UIDVALIDITY): what is known may be served for
  * single names without asking. */
 bool mailbox_known_locked(const struct mailbox *mailbox);

@@ -24,6 +24,7 @@ struct mailbox {
     /* ---- the tree ---- */
     struct mailbox **children; /* sorted by dir_id, the gone ones left out */
     unsigned child_count, child_capacity;
+    char delimiter;      /* of its name; 0: none */
     unsigned attributes; /* IMAP_MBOX_ */
     char *special_use;   /* interned for the life of the account, or NULL */
     bool gone;           /* not in the last LIST, nor implied by a child that is */
@@ -41,6 +42,8 @@ struct mailbox {
     uint64_t modseq;   /* HIGHESTMODSEQ likewise */
     uint64_t generation;
     struct timespec changed;
+
+    struct stored stored;
 
     struct wait_queue waits; /* for a fresh listing */
     struct sync *sync;       /* running or queued, else NULL */

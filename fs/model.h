@@ -17,6 +17,7 @@
 #include "ids.h"
 #include "mailbox.h"
 #include "pending.h"
+#include "stored.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -35,6 +36,8 @@ struct account {
     /* all below: guarded by the lock */
     struct imap_error outage; /* IMAP_OK inside while reachable */
     bool closing;             /* nothing new is begun */
+    bool unseen;              /* being opened: the kernel knows nothing, so it is told nothing */
+    struct stored_account stored;
     struct tree tree;
     struct watch watch;
     struct ids ids;

@@ -87,6 +87,8 @@ void pending_note_locked(struct account *account, enum note_kind kind, struct ma
                          struct mailbox *child)
 {
     struct pending *pending = &account->pending;
+    if (account->unseen)
+        return;
     if (kind == NOTE_LISTING && pending->note_count) {
         const struct note *last = &pending->notes[pending->note_count - 1];
         if (last->kind == NOTE_LISTING && last->mailbox == mailbox)

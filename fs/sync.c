@@ -34,7 +34,7 @@ static void step(struct sync *sync);
 void sync_begin_locked(struct mailbox *mailbox)
 {
     struct watch *watch = &mailbox->account->watch;
-    if (mailbox->sync || mailbox->account->closing)
+    if (mailbox->sync || mailbox->account->closing || stored_load_locked(mailbox, true))
         return;
     struct sync *sync = imap_xcalloc(1, sizeof *sync);
     sync->mailbox = mailbox;
@@ -84,6 +84,7 @@ static void finish(struct sync *sync, const struct imap_error *err)
         pending_finish_locked(account, &mailbox->waits, &told);
     } else {
         mailbox->proven_ms = model_now_ms();
+        stored_settled_locked(mailbox);
         pending_finish_locked(account, &mailbox->waits, NULL);
     }
     sync_forget_touch_locked(sync);

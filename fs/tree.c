@@ -19,7 +19,7 @@
 
 #define INBOX "INBOX"
 #define BUCKETS_MIN 64
-#define MAX_OBJECTS (2 * TREE_MAX_MAILBOXES) /* those that are gone and the made-up ones included */
+#define MAX_OBJECTS (3 * TREE_MAX_MAILBOXES) /* the stored, the gone and the made-up ones included */
 #define MAX_USES 32
 
 static bool is_inbox(const char *wire, size_t len)
@@ -251,6 +251,7 @@ static void take_item(struct tree *tree, const struct tree_item *item)
         mailbox->listed = tree->round;
         mailbox->subscribed = false;
         mailbox->special_use = NULL;
+        mailbox->delimiter = item->delimiter;
         take_attributes(mailbox, item->attributes);
     }
     if (item->attributes & IMAP_MBOX_SUBSCRIBED)
@@ -275,6 +276,7 @@ static void appear(struct mailbox *mailbox)
 static void vanish(struct mailbox *mailbox)
 {
     mailbox_reset_locked(mailbox, 0);
+    stored_gone_locked(mailbox);
     mailbox->gone = true;
     mailbox->parent->children_changed = true;
     pending_note_locked(mailbox->account, NOTE_CHILD_GONE, mailbox->parent, 0, mailbox);
@@ -302,6 +304,8 @@ static void change_over(struct account *account, const struct tree_items *items)
             appear(mailbox);
         else if (!there && !mailbox->gone)
             vanish(mailbox);
+        if (there)
+            stored_listed_locked(mailbox);
     }
     for (struct mailbox *mailbox = tree->all; mailbox; mailbox = mailbox->all_next)
         if (mailbox->children_changed) {

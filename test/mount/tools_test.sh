@@ -22,7 +22,7 @@ both() {
 
 fresh_mount() {
     [ -z "$daemon" ] || mount_stop
-    mount_start
+    mount_start "$@"
 }
 
 server_start
@@ -71,7 +71,7 @@ same "nor after a remount" "" "$(within 60 rsync -aiO --delete "$mnt/" "$work/ba
 same "nor with checksums" "" "$(within 60 rsync -aicO "$mnt/" "$work/backup/")"
 "$MAILGEN" one "$box/INBOX" 4321
 imap 'SELECT Sent' 'UID STORE 1 +FLAGS.SILENT (\Deleted)' 'EXPUNGE' >/dev/null
-fresh_mount
+fresh_mount poll=0
 same "then only what changed" $'*deleting   Sent/1.eml\n>f+++++++++ INBOX/13.eml' \
     "$(within 60 rsync -ai --delete "$mnt/" "$work/backup/" | grep -v '^\.d')"
 mount_stop

@@ -44,6 +44,9 @@ static struct world {
     char last_list[256];
     /* what was told */
     char told[4096]; /* "+3 -2 ~1 L" and so on, in order */
+    unsigned lines;  /* of log; the last one: */
+    char line[512];
+    unsigned poll_ms;
 } world;
 
 /* ---- the pool ---- */
@@ -300,6 +303,13 @@ static void tell_child(void *arg, struct mailbox *parent, struct mailbox *child)
     snprintf(world.told + strlen(world.told), 40, "%s ", mailbox_file_name(child));
 }
 
+static void tell_log(void *arg, int priority, const char *line)
+{
+    (void)arg, (void)priority;
+    world.lines++;
+    snprintf(world.line, sizeof world.line, "%s", line);
+}
+
 /* What was told since the last look. */
 static inline void told(const char *expected)
 {
@@ -351,10 +361,11 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                           .message_gone = tell_gone,
                                           .message_changed = tell_changed,
                                           .listing_changed = tell_listing,
-                                          .child_gone = tell_child};
+                                          .child_gone = tell_child,
+                                          .log = tell_log};
     const struct account_options options = {.endpoint = {.timeout_ms = 10000},
                                             .connections = 2,
-                                            .poll_ms = 0,
+                                            .poll_ms = world.poll_ms,
                                             .root_mailbox = root,
                                             .cache_dir = world.dir,
                                             .cache_size = 1 << 20};
@@ -375,7 +386,9 @@ static inline void world_fini(void)
 {
     if (world.account)
         account_close(&world.account);
-    rmdir(world.dir);
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf '%s'", world.dir);
+    ck_assert_int_eq(system(command), 0);
 }
 
 static inline struct mailbox *below(struct mailbox *mailbox, const char *file)

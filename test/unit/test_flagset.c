@@ -110,6 +110,23 @@ START_TEST(caps)
 }
 END_TEST
 
+START_TEST(a_text_gives_the_set_it_came_from)
+{
+    static const char *const texts[] = {
+        "",
+        "\\Seen",
+        "\\Seen \\Answered \\Flagged \\Deleted \\Draft",
+        "\\Draft $Forwarded work",
+        "\\Later a b",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        ck_assert_str_eq(flagset_text(&sets, flagset_intern_text(&sets, texts[i])), texts[i]);
+    ck_assert_uint_eq(flagset_intern_text(&sets, "\\Seen"), IMAP_FLAG_SEEN);
+    /* of any other text comes some canonical one */
+    ck_assert_str_eq(flagset_text(&sets, flagset_intern_text(&sets, " b  a \\Seen b ")), "\\Seen a b");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("flagset");
@@ -120,6 +137,7 @@ int main(void)
     tcase_add_test(tcase, system_flags_need_no_table);
     tcase_add_test(tcase, texts_stay_where_they_are);
     tcase_add_test(tcase, caps);
+    tcase_add_test(tcase, a_text_gives_the_set_it_came_from);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

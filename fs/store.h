@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store: what is known of an account's mailboxes, kept on disk from mount to mount.
+ *
+ * A thread of its own does all that touches the disk. What it is told (`changes`, one indivisible group at
+ * a time) is written in the order told; groups that wait together make one transaction. It reads one
+ * mailbox beside the other, in slices, between the rows that it writes: so nobody who wants a mailbox
+ * waits for another one.
+ *
+ * Nothing here fails the mount. When the disk is full, or the file turns out damaged, the store says so
+ * once by `log`, is closed, and takes changes without keeping them. What the file then holds is what was
+ * true at some moment: the next mount begins from there.
+ *
+ * Threads: store_open to store_start on one; then everything but store_close from any, under the owner's
+ * lock too: the store's own lock is a leaf, and held for no I/O.
+ */
+#ifndef FS_STORE_H
+#define FS_STORE_H
+
+#include "change.h"
+#include "imap/endpoint.h"
+
+#define STORE_QUEUE_MAX (UINT64_C(64) << 20) /* bytes of changes that may wait */
+
+struct store;
+
+enum store_loaded {
+    STORE_LOADED,
+    STORE_DAMAGED, /* what is stored of this mailbox is not what was written */
+    STORE_FAILED   /* there is no store any more */
+};
+
+/* On the store's thread, or that of store_close; without locks. */
+struct store_events {
+    /* Answers store_load once. *columns is the receiver's to take (left empty) or to leave. */
+    void (*loaded)(void *arg, void *who, enum store_loaded result, struct columns *columns);
+    void (*log)(void *arg, int priority, const char *line);
+};
+
+/* Opens the file of the account in dir. It fails with one line where there can be no store: IMAP_AGAIN when
+ * another mount has it, IMAP_LIMIT when it is a later version's, IMAP_SYS. */
+enum imap_status store_open(const char *dir, const struct imap_endpoint *endpoint,
+                            const struct store_events *events, void *arg, struct store **store_out,
+                            struct imap_error *err) IMAP_CHECK;
+/* What is there, before store_start: the sets of flags (intern numbers them; also to be remembered as
+ * known to the store), then each mailbox. False when the file is damaged: it was told by `log`, and the
+ * store can only be closed. */
+bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *text),
+                void (*mailbox)(void *arg, const struct stored_mailbox *mailbox), void *arg);
+void store_start(struct store *store);
+
+/* False when so much waits that no more rows should be added. */
+bool store_has_room(struct store *store, size_t more);
+/* Takes over the changes, which are empty afterwards. */
+void store_post(struct store *store, struct changes *changes);
+/* The messages of the mailbox, of which there have to be `count` with that digest: `loaded` tells. */
+void store_load(struct store *store, uint32_t mailbox, uint32_t count, uint64_t digest, void *who);
+/* Loads that were not answered are not any more; when this returns no `loaded` is running. */
+void store_stop_loading(struct store *store);
+/* For tests: waits until all that was posted is on disk (or lost) and every load answered; and lets less
+ * than STORE_QUEUE_MAX wait. */
+void store_settle(struct store *store);
+void store_limit_queue(struct store *store, uint64_t bytes);
+/* Writes what waits, then ends the thread and frees. */
+void store_close(struct store **store);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stored: what the model tells the store, and takes from it.
+ *
+ * All that one hold of the account lock changes becomes one group of changes, posted before the lock is let
+ * go: so the store sees what everybody else could have seen, in the same order. A mailbox is told row by
+ * row while the store has all the others of its rows (STORED_ROWS), else whole once its listing is. Its
+ * own line (`stored_mailbox`) follows at the end of each group that touched it.
+ *
+ * At the next mount the mailboxes are there before the server was asked, their messages when first wanted
+ * (STORED_UNLOADED until then, and `known` is false).
+ *
+ * Everything is guarded by the account lock.
+ */
+#ifndef FS_STORED_H
+#define FS_STORED_H
+
+#include "columns.h"
+#include "store.h"
+
+struct account;
+struct mailbox;
+
+enum stored_state {
+    STORED_NOT,      /* the store has no rows of it, or is told that it has none */
+    STORED_UNLOADED, /* it has rows, which the columns are to be */
+    STORED_ROWS      /* it has the rows of the columns */
+};
+
+/* In every mailbox. */
+struct stored {
+    uint32_t id; /* the store's number; 0: it does not know the mailbox */
+    enum stored_state state;
+    bool loading;         /* asked for; the answer is not here */
+    bool sync_wanted;     /* when it is here, whatever it is */
+    bool slow;            /* it was told that the disk is */
+    bool touched;         /* in the account's list */
+    struct mailbox *next; /* there */
+    uint64_t place;       /* what it was told of the place in the tree, hashed */
+    uint32_t count;       /* of the rows there, */
+    uint64_t digest;      /* and their digest */
+    int64_t proven_ms;    /* wall clock; 0: never */
+};
+
+/* In the account. */
+struct stored_account {
+    struct store *store; /* NULL: none; constant from open to close */
+    struct changes changes;
+    struct mailbox *touched;
+    uint32_t last_id;
+    size_t flagsets_told;
+    uint64_t *flagset_digests;
+    bool reading; /* the tree is being made from the store: nothing to be told */
+};
+
+/* Opens the store and makes the tree as it was; without a store it is logged and done without. Takes the
+ * lock itself, as the two after it. */
+void stored_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint);
+void stored_stop_loading(struct account *account);
+void stored_close(struct account *account);
+void stored_flush_locked(struct account *account);         /* account_unlock's */
+void stored_tell_flagsets_locked(struct account *account); /* those that the store does not know yet */
+
+/* ---- what happened to a mailbox -------------------------------------------------------------------- */
+/* before NULL: a new one; after NULL: it is gone. Only when they differ it is told. */
+void stored_row_locked(struct mailbox *mailbox, const struct row *before, const struct row *after);
+/* The columns are the server's, just now. */
+void stored_settled_locked(struct mailbox *mailbox);
+void stored_reset_locked(struct mailbox *mailbox);  /* its messages are forgotten */
+void stored_listed_locked(struct mailbox *mailbox); /* LIST named it, or told something else of it */
+void stored_gone_locked(struct mailbox *mailbox);   /* LIST did not name it */
+
+/* ---- before its columns are used ------------------------------------------------------------------- */
+/* True when the messages are in the store and on their way from there: when they are here the mailbox's
+ * waits are told, or a synchronisation is begun; in any case when sync is wanted. */
+bool stored_load_locked(struct mailbox *mailbox, bool sync_wanted);
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* storedload: from the store into the model: the tree when the account is opened, messages when wanted. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "../imap/mem.h"
+#include "mailbox_internal.h"
+#include "sync.h"
+
+/* ---- messages --------------------------------------------------------------------------------------- */
+
+/* When that was by our own clock; 0 when it cannot be told, or is too long ago to matter. */
+static int64_t since_boot(int64_t wall_ms)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t age = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - wall_ms;
+    if (!wall_ms || age < 0)
+        return 0; /* the clock was set back */
+    const int64_t then = model_now_ms() - age;
+    return then > 0 ? then : 0;
+}
+
+static void take_columns(struct mailbox *mailbox, struct columns *columns)
+{
+    mailbox->columns = *columns;
+    *columns = (struct columns){0};
+    mailbox->known = true;
+    mailbox->generation++;
+    mailbox->proven_ms = since_boot(mailbox->stored.proven_ms);
+    mailbox->stored.state = STORED_ROWS;
+}
+
+static void take_answer(struct mailbox *mailbox, enum store_loaded result, struct columns *columns)
+{
+    struct stored *stored = &mailbox->stored;
+    if (stored->state != STORED_UNLOADED)
+        return; /* it was reset meanwhile */
+    if (result == STORE_LOADED && !mailbox->columns.count) {
+        take_columns(mailbox, columns);
+        return;
+    }
+    if (result == STORE_DAMAGED)
+        pending_log_locked(mailbox->account, LOG_WARNING,
+                           "mailbox %s: its stored listing is damaged and not used", mailbox->wire);
+    stored_reset_locked(mailbox);
+    stored->state = STORED_NOT;
+}
+
+/* Whoever waits for the mailbox wants a fresh one. */
+static void serve_waits(struct mailbox *mailbox, bool sync_wanted)
+{
+    struct account *account = mailbox->account;
+    const bool fresh = mailbox_is_fresh_locked(mailbox);
+    if (fresh)
+        pending_finish_locked(account, &mailbox->waits, NULL);
+    /* What was looked at last is watched: also when nobody had to be asked. */
+    if (sync_wanted || mailbox->waits.first || (fresh && !account->watch.selected && !account->watch.queue))
+        sync_begin_locked(mailbox);
+}
+
+static void on_loaded(void *arg, void *who, enum store_loaded result, struct columns *columns)
+{
+    struct account *account = arg;
+    struct mailbox *mailbox = who;
+    account_lock(account);
+    const bool sync_wanted = mailbox->stored.sync_wanted;
+    mailbox->stored.loading = false;
+    mailbox->stored.sync_wanted = false;
+    take_answer(mailbox, result, columns);
+    serve_waits(mailbox, sync_wanted);
+    account_unlock(account);
+}
+
+bool stored_load_locked(struct mailbox *mailbox, bool sync_wanted)
+{
+    struct stored *stored = &mailbox->stored;
+    if (stored->state != STORED_UNLOADED)
+        return false;
+    stored->sync_wanted |= sync_wanted;
+    if (!stored->loading)
+        store_load(mailbox->account->stored.store, stored->id, stored->count, stored->digest, mailbox);
+    stored->loading = true;
+    return true;
+}
+
+/* ---- the tree --------------------------------------------------------------------------------------- */
+
+struct record {
+    struct stored_mailbox stored;
+    char *name;
+};
+
+struct reading {
+    struct account *account;
+    struct tree_items items;
+    struct record *records;
+    size_t count, capacity;
+    bool anew; /* the store is empty: it does not know the sets of flags that were read before */
+};
+
+static uint32_t intern(void *arg, const char *text)
+{
+    const struct reading *reading = arg;
+    return flagset_intern_text(&reading->account->flagsets, text);
+}
+
+static void on_mailbox(void *arg, const struct stored_mailbox *stored)
+{
+    struct reading *reading = arg;
+    char *use = stored->special_use_len ? imap_xstrndup(stored->special_use, stored->special_use_len) : NULL;
+    const struct imap_list list = {.name = stored->name,
+                                   .name_len = stored->name_len,
+                                   .delimiter = stored->delimiter,
+                                   .attributes =
+                                       stored->attributes | (stored->subscribed ? IMAP_MBOX_SUBSCRIBED : 0),
+                                   .special_use = use};
+    tree_items_add(&reading->items, &list, false);
+    free(use);
+    if (reading->count == reading->capacity) {
+        reading->capacity = reading->capacity ? 2 * reading->capacity : 64;
+        reading->records = imap_xreallocarray(reading->records, reading->capacity, sizeof *reading->records);
+    }
+    struct record *record = &reading->records[reading->count++];
+    *record = (struct record){.stored = *stored, .name = imap_xstrndup(stored->name, stored->name_len)};
+    record->stored.name = record->stored.special_use = NULL;
+    if (stored->id > reading->account->stored.last_id)
+        reading->account->stored.last_id = stored->id;
+}
+
+/* False when the mailbox has no place in the tree. */
+static bool place_record(struct account *account, const struct stored_mailbox *record, const char *name)
+{
+    struct mailbox *mailbox = tree_find_locked(account, name, record->name_len);
+    if (!mailbox || mailbox->stored.id)
+        return false;
+    mailbox->stored.id = record->id;
+    mailbox->stored.proven_ms = record->proven_ms;
+    mailbox->attributes = record->attributes;
+    if (record->uidvalidity)
+        mailbox_reset_locked(mailbox, record->uidvalidity);
+    if (!record->known || !record->uidvalidity || !mailbox_selectable_locked(mailbox))
+        return true;
+    mailbox->stored.state = STORED_UNLOADED;
+    mailbox->stored.count = record->count;
+    mailbox->stored.digest = record->digest;
+    mailbox->uidnext = record->uidnext;
+    mailbox->modseq = record->modseq;
+    if (record->changed.tv_sec <= account->opened.tv_sec)
+        mailbox->changed = record->changed;
+    return true;
+}
+
+static void make_tree(struct account *account, struct reading *reading)
+{
+    struct imap_error err = {0};
+    if (tree_apply_locked(account, &reading->items, &err) != IMAP_OK)
+        pending_log_locked(account, LOG_WARNING, "the stored mailboxes are not used: %s", err.text);
+    for (size_t i = 0; i < reading->count; i++) {
+        const struct stored_mailbox *record = &reading->records[i].stored;
+        if (!place_record(account, record, reading->records[i].name))
+            changes_forget(&account->stored.changes, record->id);
+    }
+    for (struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next)
+        if (mailbox->stored.id)
+            stored_listed_locked(mailbox);
+}
+
+static void free_reading(struct reading *reading)
+{
+    for (size_t i = 0; i < reading->count; i++)
+        free(reading->records[i].name);
+    free(reading->records);
+    tree_items_fini(&reading->items);
+}
+
+static void on_log(void *arg, int priority, const char *line)
+{
+    const struct account *account = arg;
+    if (account->events.log)
+        account->events.log(account->events_arg, priority, line);
+}
+
+void stored_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint)
+{
+    const struct store_events events = {.loaded = on_loaded, .log = on_log};
+    struct imap_error err = {0};
+    struct store *store = NULL;
+    struct reading reading = {.account = account};
+    if (store_open(dir, endpoint, &events, account, &store, &err) != IMAP_OK) {
+        char line[sizeof err.text + 64];
+        snprintf(line, sizeof line, "listings are not kept for the next mount: %s", err.text);
+        on_log(account, LOG_WARNING, line);
+        return;
+    }
+    if (!store_read(store, intern, on_mailbox, &reading)) {
+        store_close(&store);
+        free_reading(&reading);
+        if (store_open(dir, endpoint, &events, account, &store, &err) != IMAP_OK)
+            return; /* it was told once */
+        reading = (struct reading){.account = account, .anew = true};
+    }
+    store_start(store);
+    account_lock(account);
+    account->stored.store = store;
+    account->stored.reading = true;
+    make_tree(account, &reading);
+    if (!reading.anew)
+        stored_tell_flagsets_locked(account);
+    account->stored.reading = false;
+    account_unlock(account);
+    free_reading(&reading);
+}
+
+void stored_stop_loading(struct account *account)
+{
+    if (account->stored.store)
+        store_stop_loading(account->stored.store);
+}
+
+void stored_close(struct account *account)
+{
+    store_close(&account->stored.store);
+    changes_fini(&account->stored.changes);
+    free(account->stored.flagset_digests);
+}
