@@ -19,6 +19,8 @@ void imap_line_init(struct imap_line *line, const struct imap_endpoint *endpoint
         .endpoint = endpoint,
         .buffer = imap_xmalloc(BUFFER_SIZE),
     };
+    if (endpoint->disable)
+        imap_session_hide_caps(line->session, endpoint->disable);
 }
 
 void imap_line_fini(struct imap_line *line)

@@ -97,6 +97,7 @@ void imap_session_free(struct imap_session **session_ptr)
     imap_arena_fini(&session->arena);
     imap_buf_fini(&session->line);
     imap_output_fini(&session->output);
+    free(session->caps_hidden);
     free(session);
     *session_ptr = NULL;
 }

@@ -39,6 +39,7 @@ struct imap_session {
     struct imap_error fate; /* why the session is dead */
 
     struct imap_caps caps;
+    char *caps_hidden; /* names, or NULL */
     bool caps_known;
     bool caps_renewed; /* told again since the last LOGIN or AUTHENTICATE was sent */
 

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "mem.h"
 #include "session_internal.h"
 
 void imap_session_take_caps(struct imap_session *session, const struct imap_caps *caps)
 {
     session->caps = *caps;
+    if (session->caps_hidden)
+        imap_caps_hide(&session->caps, session->caps_hidden);
     session->caps_known = true;
     session->caps_renewed = true;
+}
+
+void imap_session_hide_caps(struct imap_session *session, const char *names)
+{
+    free(session->caps_hidden);
+    session->caps_hidden = imap_xstrdup(names);
+    imap_caps_hide(&session->caps, names);
 }
 
 /* ---- tagged answers ----------------------------------------------------------------------------- */
