@@ -149,7 +149,9 @@ static enum imap_status bring_up(struct account *account, const struct account_o
 {
     const struct imap_pool_options pool_options = {.endpoint = options->endpoint,
                                                    .connections = options->connections};
-    const struct imap_pool_events events = {.selected = watch_selected,
+    const struct imap_pool_events events = {.since = resume_since,
+                                            .changed = resume_changed,
+                                            .selected = watch_selected,
                                             .deselected = watch_deselected,
                                             .untagged = watch_untagged,
                                             .reachable = on_reachable,
@@ -215,6 +217,7 @@ void account_close(struct account **account_in)
     imap_pool_free(&pool);
     account->pool = NULL;
     end_waits(account);
+    resume_drop(&account->watch.resume);
     bodies_free(&account->bodies);
     tree_fini(account);
     ids_fini(&account->ids);

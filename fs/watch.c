@@ -11,17 +11,17 @@
 
 #define WATCHER 0
 
-static bool idles(const struct account *account)
+bool account_offers(const struct account *account, enum imap_cap cap)
 {
     struct imap_caps caps;
-    return imap_pool_caps(account->pool, &caps) && imap_caps_has(&caps, IMAP_CAP_IDLE);
+    return imap_pool_caps(account->pool, &caps) && imap_caps_has(&caps, cap);
 }
 
 bool watch_current_locked(const struct account *account, const struct mailbox *mailbox)
 {
     const struct watch *watch = &account->watch;
     return watch->selected == mailbox && watch->exact && watch->exists == mailbox->columns.count &&
-           idles(account);
+           account_offers(account, IMAP_CAP_IDLE);
 }
 
 /* What is heard last while nothing is amiss is as good as asking. */
@@ -60,30 +60,33 @@ static void check_uidvalidity(struct account *account, struct mailbox *mailbox,
     }
 }
 
-static bool proves_unchanged(const struct mailbox *mailbox, const struct imap_selected *selected)
+static bool proves_unchanged(const struct mailbox *mailbox, const struct watch *watch)
 {
-    return mailbox->known && mailbox->uidnext && selected->uidnext == mailbox->uidnext && mailbox->modseq &&
-           selected->highestmodseq == mailbox->modseq && selected->exists == mailbox->columns.count;
+    return mailbox->known && mailbox->uidnext && watch->uidnext == mailbox->uidnext && mailbox->modseq &&
+           watch->modseq == mailbox->modseq && watch->exists == mailbox->columns.count;
 }
 
 static void watch_select(struct account *account, struct mailbox *mailbox,
-                         const struct imap_selected *selected)
+                         const struct imap_selected *selected, bool resumed)
 {
     struct watch *watch = &account->watch;
     watch->selected = mailbox;
     watch->exists = selected->exists;
     watch->uidnext = selected->uidnext;
-    watch->modseq = selected->highestmodseq;
-    watch->exact = proves_unchanged(mailbox, selected);
+    watch->modseq = account_offers(account, IMAP_CAP_CONDSTORE) ? selected->highestmodseq : 0;
+    watch->exact = proves_unchanged(mailbox, watch);
     watch->last = mailbox;
+    watch->resume.holds = resumed && !watch->exact && resume_fits_locked(&watch->resume, mailbox);
     heard(watch);
     if (mailbox->sync)
         sync_selected_locked(mailbox);
     else if (!watch->exact)
         sync_begin_locked(mailbox); /* the line was lost, say: what has changed meanwhile? */
+    /* Who has not taken them by now would put them over what is told from here on. */
+    resume_drop(&watch->resume);
 }
 
-void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected)
+void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected, bool resumed)
 {
     struct account *account = arg;
     account_lock(account);
@@ -93,7 +96,7 @@ void watch_selected(void *arg, unsigned connection, const struct imap_selected *
     if (mailbox) {
         check_uidvalidity(account, mailbox, selected);
         if (connection == WATCHER)
-            watch_select(account, mailbox, selected);
+            watch_select(account, mailbox, selected, resumed);
     }
     account_unlock(account);
 }
@@ -176,21 +179,37 @@ static void on_expunge(struct account *account, uint32_t seq, uint32_t uid)
         lose_track(account);
 }
 
+/* Those that the columns don't hold may be among what is being collected. */
+static void vanish_collected(struct sync *sync, const struct imap_seqset *uids)
+{
+    for (size_t i = 0; i < uids->count; i++)
+        for (uint64_t uid = uids->ranges[i].first; uid <= uids->ranges[i].last; uid++)
+            sync_expunged_locked(sync, (uint32_t)uid);
+}
+
 static void on_vanished(struct account *account, const struct imap_seqset *uids)
 {
     struct watch *watch = &account->watch;
     struct mailbox *mailbox = watch->selected;
-    const struct columns *columns = &mailbox->columns;
+    const bool all_known = watch->exact && watch->exists == mailbox->columns.count;
     const uint64_t told = imap_seqset_size(uids);
-    watch->exists = told < watch->exists ? watch->exists - (uint32_t)told : 0;
-    uint32_t *gone = imap_xreallocarray(NULL, columns->count + 1, sizeof *gone);
-    size_t count = 0;
-    for (size_t i = 0; i < columns->count; i++)
-        if (imap_seqset_contains(uids, columns->uid[i]))
-            gone[count++] = columns->uid[i];
-    delta_apply_locked(mailbox, &(struct delta){.gone = gone, .gone_count = count});
+    uint32_t *gone = NULL;
+    size_t known = columns_in_set(&mailbox->columns, uids, &gone);
+    /* While they are being compared the columns are what they were, and what has gone is put to it later. */
+    if (known && (watch->exact || !sync_collecting_locked(mailbox)))
+        delta_apply_locked(mailbox, &(struct delta){.gone = gone, .gone_count = known});
+    else
+        known = 0;
     free(gone);
-    if (count != told || sync_collecting_locked(mailbox))
+    if (all_known) { /* what else is named never was */
+        watch->exists = (uint32_t)mailbox->columns.count;
+        return;
+    }
+    const uint64_t before = watch->exists;
+    watch->exists = told < before ? (uint32_t)(before - told) : 0;
+    if (told <= before && sync_collecting_locked(mailbox))
+        vanish_collected(mailbox->sync, uids);
+    else if (told > known)
         lose_track(account);
 }
 
@@ -205,7 +224,8 @@ static void on_flags(struct account *account, const struct row *row)
         return;
     }
     /* The answers of a sync of all messages come by themselves, this one among them. */
-    if (mailbox->sync->mode == SYNC_NEW || mailbox->sync->phase == SYNC_MISSING)
+    if (mailbox->sync->mode == SYNC_NEW || mailbox->sync->mode == SYNC_CHANGED ||
+        mailbox->sync->phase == SYNC_MISSING)
         if (columns_find(&mailbox->columns, row->uid, &at))
             sync_add_row(mailbox->sync, row);
 }
@@ -250,6 +270,6 @@ void watch_untagged(void *arg, unsigned connection, const char *mailbox, const s
         return;
     if (response->type != IMAP_RESP_FETCH)
         on_news(arg, response, uid);
-    else if (response->fetch.has & IMAP_FETCH_FLAGS)
+    else if (response->fetch.has & (IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ))
         on_fetch(arg, &response->fetch, uid ? uid : response->fetch.uid);
 }

@@ -9,7 +9,7 @@
 #ifndef FS_WATCH_H
 #define FS_WATCH_H
 
-#include "account.h"
+#include "resume.h"
 
 struct sync;
 
@@ -18,13 +18,14 @@ struct watch {
     struct mailbox *last;     /* the one selected last: watched again after an outage */
     uint32_t exists;          /* as announced, less what was expunged since */
     uint32_t uidnext;         /* of the SELECT; 0: not told */
-    uint64_t modseq;          /* likewise */
+    uint64_t modseq;          /* likewise: HIGHESTMODSEQ; 0 without CONDSTORE */
     bool exact;
+    struct resume resume;             /* what the SELECT under way tells */
     struct sync *queue, **queue_tail; /* syncs in the order asked for; the first one runs */
 };
 
 /* The pool's callbacks; arg is the account. */
-void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected);
+void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected, bool resumed);
 void watch_deselected(void *arg, unsigned connection, const char *mailbox_name);
 void watch_untagged(void *arg, unsigned connection, const char *mailbox, const struct imap_response *response,
                     uint32_t uid);

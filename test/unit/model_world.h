@@ -41,6 +41,7 @@ static struct world {
     enum imap_status list_status;
     bool refuses_extended;
     unsigned listed; /* LIST commands seen */
+    bool resumes;    /* SELECT was asked what has changed */
     char last_list[256];
     /* what was told */
     char told[4096]; /* "+3 -2 ~1 L" and so on, in order */
@@ -188,7 +189,7 @@ static inline void selects_on(unsigned connection, const char *name, uint32_t ex
                                            .uidvalidity = uidvalidity,
                                            .uidnext = uidnext,
                                            .highestmodseq = modseq};
-    world.events.selected(world.account, connection, &selected);
+    world.events.selected(world.account, connection, &selected, world.resumes);
 }
 
 static inline void selects(const char *name, uint32_t exists, uint32_t uidvalidity, uint32_t uidnext,
@@ -237,6 +238,23 @@ static inline void answers(struct imap_command *command, uint32_t uid, unsigned 
                   .uid = uid,
                   .has = IMAP_FETCH_UID | has,
                   .flags = {.system = system},
+                  .size = (has & IMAP_FETCH_SIZE) ? uid * 100ull : 0,
+                  .internaldate = {.unix_seconds = (has & IMAP_FETCH_INTERNALDATE) ? 1000 + uid : 0}}};
+    says(&response, uid);
+    command->events.response(command->arg, &response);
+}
+
+static inline void answers_modseq(struct imap_command *command, uint32_t uid, unsigned has, unsigned system,
+                                  uint64_t modseq)
+{
+    const struct imap_response response = {
+        .type = IMAP_RESP_FETCH,
+        .number = uid,
+        .fetch = {.seq = uid,
+                  .uid = uid,
+                  .has = IMAP_FETCH_UID | IMAP_FETCH_MODSEQ | has,
+                  .flags = {.system = system},
+                  .modseq = modseq,
                   .size = (has & IMAP_FETCH_SIZE) ? uid * 100ull : 0,
                   .internaldate = {.unix_seconds = (has & IMAP_FETCH_INTERNALDATE) ? 1000 + uid : 0}}};
     says(&response, uid);
