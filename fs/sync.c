@@ -301,7 +301,7 @@ static void collect(struct sync *sync, enum sync_mode mode)
     sync->phase = SYNC_COLLECT;
     sync->mode = mode == SYNC_COMPARE && !mailbox->columns.count ? SYNC_WHOLE : mode;
     sync->first_new = sync->mode == SYNC_WHOLE ? 1 : next_uid(mailbox);
-    if (selected && !watch->exists) {
+    if (selected && watch->empty && !watch->exists) {
         apply_collected(sync); /* nothing there to ask for, and some servers refuse 1:* then */
         return;
     }

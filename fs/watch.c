@@ -72,6 +72,7 @@ static void watch_select(struct account *account, struct mailbox *mailbox,
     struct watch *watch = &account->watch;
     watch->selected = mailbox;
     watch->exists = selected->exists;
+    watch->empty = !selected->exists;
     watch->uidnext = selected->uidnext;
     watch->modseq = account_offers(account, IMAP_CAP_CONDSTORE) ? selected->highestmodseq : 0;
     watch->exact = proves_unchanged(mailbox, watch);
@@ -206,10 +207,15 @@ static void on_vanished(struct account *account, const struct imap_seqset *uids)
         return;
     }
     const uint64_t before = watch->exists;
-    watch->exists = told < before ? (uint32_t)(before - told) : 0;
-    if (told <= before && sync_collecting_locked(mailbox))
+    const uint64_t at_least = watch->exact ? mailbox->columns.count : 0;
+    const bool possible = told <= before && before - told >= at_least;
+    if (possible)
+        watch->exists = (uint32_t)(before - told);
+    else if (watch->exact)
+        watch->exists = (uint32_t)at_least; /* what the columns still hold was not named */
+    if (possible && sync_collecting_locked(mailbox))
         vanish_collected(mailbox->sync, uids);
-    else if (told > known)
+    else if (!possible || told > known)
         lose_track(account);
 }
 

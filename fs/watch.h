@@ -17,6 +17,7 @@ struct watch {
     struct mailbox *selected; /* NULL: none, or one that is not in the tree */
     struct mailbox *last;     /* the one selected last: watched again after an outage */
     uint32_t exists;          /* as announced, less what was expunged since */
+    bool empty;               /* when it was selected; not if it became so by what was expunged since */
     uint32_t uidnext;         /* of the SELECT; 0: not told */
     uint64_t modseq;          /* likewise: HIGHESTMODSEQ; 0 without CONDSTORE */
     bool exact;

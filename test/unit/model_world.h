@@ -42,6 +42,10 @@ static struct world {
     bool refuses_extended;
     unsigned listed; /* LIST commands seen */
     bool resumes;    /* SELECT was asked what has changed */
+    unsigned poll_ms;
+    struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
+    size_t status_count;
+    bool refuses_status;
     char last_list[256];
     /* what was told */
     char told[4096]; /* "+3 -2 ~1 L" and so on, in order */
@@ -54,7 +58,10 @@ static inline void world_done(struct imap_command *command, enum imap_status sta
     struct imap_error err = {0};
     if (status)
         imap_error_set(&err, status, "made up");
-    const struct imap_result result = {.status = status, .bad = bad, .error = &err};
+    const struct imap_text text = {.text = ""};
+    const bool said = !status || status == IMAP_NO || status == IMAP_GONE;
+    const struct imap_result result = {
+        .status = status, .bad = bad, .text = said ? &text : NULL, .error = &err};
     command->events.done(command->arg, &result);
     imap_command_free(&command);
 }
@@ -69,6 +76,21 @@ static void world_lists(struct imap_command *command, const struct imap_list *li
     }
 }
 
+/* True when that was the end of it. */
+static inline bool world_answers_status(struct imap_command *command)
+{
+    if (world.refuses_status) {
+        world_done(command, IMAP_NO, false);
+        return true;
+    }
+    for (size_t i = 0; i < world.status_count; i++) {
+        struct imap_response response = {.type = IMAP_RESP_STATUS, .status = world.statuses[i]};
+        response.status.name_len = strlen(world.statuses[i].name);
+        command->events.response(command->arg, &response);
+    }
+    return false;
+}
+
 static bool world_answers_tree(struct imap_command *command)
 {
     const char *verb = command->verb->name;
@@ -80,6 +102,8 @@ static bool world_answers_tree(struct imap_command *command)
             return true;
         }
         world_lists(command, world.lists, world.list_count, IMAP_RESP_LIST);
+        if (strstr(world.last_list, " STATUS ") && world_answers_status(command))
+            return true;
         world_done(command, world.list_status, false);
     } else if (!strcmp(verb, "LSUB")) {
         world_lists(command, world.lsubs, world.lsub_count, IMAP_RESP_LSUB);
@@ -196,6 +220,44 @@ static inline void selects(const char *name, uint32_t exists, uint32_t uidvalidi
                            uint64_t modseq)
 {
     selects_on(0, name, exists, uidvalidity, uidnext, modseq);
+}
+
+/* The pool is about to select it: what the model wants to know of changes, "" for nothing. */
+static inline void resumes(const char *name, const char *expected)
+{
+    struct imap_pool_since since = {0};
+    char text[80] = "";
+    world.resumes = world.events.since(world.account, name, &since);
+    if (world.resumes)
+        snprintf(text, sizeof text, "%u %llu 1:%u", since.uidvalidity, (unsigned long long)since.modseq,
+                 since.last_uid);
+    ck_assert_str_eq(text, expected);
+}
+
+static inline void vanishes(uint32_t first, uint32_t last, bool earlier, bool selecting)
+{
+    struct imap_range range = {first, last};
+    const struct imap_seqset set = {.ranges = &range, .count = 1};
+    const struct imap_response response = {.type = IMAP_RESP_VANISHED,
+                                           .vanished = {.earlier = earlier, .uids = &set}};
+    if (selecting)
+        world.events.changed(world.account, "INBOX", &response);
+    else
+        world.events.untagged(world.account, 0, "INBOX", &response, 0);
+}
+
+/* Within SELECT. */
+static inline void changes(uint32_t uid, unsigned system, uint64_t modseq)
+{
+    const struct imap_response response = {
+        .type = IMAP_RESP_FETCH,
+        .number = 1,
+        .fetch = {.seq = 1,
+                  .uid = uid,
+                  .has = (uid ? IMAP_FETCH_UID : 0) | IMAP_FETCH_FLAGS | (modseq ? IMAP_FETCH_MODSEQ : 0),
+                  .flags = {.system = system},
+                  .modseq = modseq}};
+    world.events.changed(world.account, "INBOX", &response);
 }
 
 static inline void leaves(const char *name)
@@ -372,7 +434,7 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                           .child_gone = tell_child};
     const struct account_options options = {.endpoint = {.timeout_ms = 10000},
                                             .connections = 2,
-                                            .poll_ms = 0,
+                                            .poll_ms = world.poll_ms,
                                             .root_mailbox = root,
                                             .cache_dir = world.dir,
                                             .cache_size = 1 << 20};
