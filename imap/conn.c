@@ -39,7 +39,7 @@ static void on_untagged(void *arg, const struct imap_response *response)
     imap_line_note(&conn->line, response);
     if (conn->ready && conn->selecting)
         imap_conn_select_says(conn, response);
-    if (!conn->ready || conn->selecting || !pool->events.untagged)
+    if (!conn->ready || conn->enabling || conn->selecting || !pool->events.untagged)
         return;
     pool->events.untagged(pool->arg, conn->index, conn->selected ? conn->selected->name : NULL, response,
                           uid_of(conn->line.session, response));
