@@ -72,7 +72,7 @@ static void clear_collected(struct sync *sync)
     sync->rows = NULL;
     sync->gone = NULL;
     sync->found = NULL;
-    sync->row_count = sync->row_capacity = 0;
+    sync->row_count = sync->row_capacity = sync->row_sorted = 0;
     sync->gone_count = sync->gone_capacity = 0;
     sync->found_count = sync->found_capacity = 0;
     sync->arrived = 0;
@@ -309,12 +309,14 @@ static void collect(struct sync *sync, enum sync_mode mode)
         take_resumed(sync);
     const bool some_known = sync->mode == SYNC_COMPARE || sync->mode == SYNC_CHANGED;
     const bool none_new = some_known && watch->uidnext && watch->uidnext <= sync->first_new;
+    /* The last of them asks for the new ones, or for all: so flags that change meanwhile answer it, too. */
+    if (sync->mode == SYNC_CHANGED && !sync->resumed)
+        fetch_range(sync, 1, last_known(mailbox), SYNC_FLAGS_SINCE);
+    sync->asked_new = !none_new;
     if (!none_new)
         fetch_range(sync, sync->first_new, IMAP_SEQSET_STAR, SYNC_EVERYTHING);
     if (sync->mode == SYNC_COMPARE)
         fetch_range(sync, 1, IMAP_SEQSET_STAR, SYNC_FLAGS);
-    if (sync->mode == SYNC_CHANGED && !sync->resumed)
-        fetch_range(sync, 1, last_known(mailbox), SYNC_FLAGS_SINCE);
     if (!sync->outstanding)
         apply_collected(sync);
 }
@@ -341,6 +343,28 @@ void sync_add_row(struct sync *sync, const struct row *row)
         sync->rows = imap_xreallocarray(sync->rows, sync->row_capacity, sizeof *sync->rows);
     }
     sync->rows[sync->row_count++] = *row;
+}
+
+static bool has_row(const struct sync *sync, uint32_t uid)
+{
+    size_t low = 0, high = sync->row_sorted;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (sync->rows[middle].uid < uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < sync->row_sorted && sync->rows[low].uid == uid;
+}
+
+/* One that is not known at all yet is not listed for the sake of its flags: they come with the rest. */
+void sync_flags_locked(struct sync *sync, const struct row *row)
+{
+    size_t at = 0;
+    const bool known = sync->mode == SYNC_CHANGED && columns_find(&sync->mailbox->columns, row->uid, &at);
+    if (known || (sync->phase > SYNC_COLLECT && has_row(sync, row->uid)))
+        sync_add_row(sync, row);
 }
 
 void sync_expunged_locked(struct sync *sync, uint32_t uid)
@@ -465,12 +489,13 @@ static void incomplete(struct sync *sync, size_t count)
 
 /* ---- which of the known ones have gone, where the server tells only what has changed ------------------- */
 
-/* Beside new ones that have arrived since, the number of messages proves nothing. */
+/* Where there are new ones the number of messages proves nothing: one that has arrived may have gone again
+ * unannounced, or is announced and was not told yet, and makes up for a known one that is gone. */
 static bool must_search(const struct sync *sync, size_t count)
 {
     const struct account *account = sync->mailbox->account;
     if (sync->mode != SYNC_CHANGED || sync->searched || sync->flooded ||
-        !(sync->arrived || (!sync->resumed && count > account->watch.exists)))
+        !(sync->arrived || (!sync->resumed && (sync->asked_new || count > account->watch.exists))))
         return false;
     return account_offers(account, IMAP_CAP_ESEARCH) || account->watch.exists <= SEARCH_MAX;
 }
@@ -543,6 +568,8 @@ static void settle(struct sync *sync)
         pending_note_locked(mailbox->account, NOTE_LISTING, mailbox, 0, NULL);
     }
     watch->exact = true;
+    /* Fewer, because some have arrived? Or one has gone and its EXPUNGE is still to come: then it counts. */
+    watch->numbered = mailbox->columns.count == watch->exists;
     if (sync->mode != SYNC_NEW) {
         mailbox->uidnext = watch->uidnext;
         mailbox->modseq = watch->modseq;
@@ -557,6 +584,7 @@ static void apply_collected(struct sync *sync)
     if (sync->row_count)
         sync->row_count = rows_normalise(sync->rows, sync->row_count);
     drop_gone_rows(sync);
+    sync->row_sorted = sync->row_count;
     const size_t count = count_after(sync);
     if (must_search(sync, count)) {
         search(sync);

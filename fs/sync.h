@@ -48,6 +48,7 @@ struct sync {
     bool disturbed;      /* what is collected fits no single state of the mailbox */
     bool flooded;        /* more rows than any honest server sends */
     bool asked_missing;  /* not again */
+    bool asked_new;      /* of first_new and above there may be some */
     bool resumed;        /* SYNC_CHANGED as SELECT told it, not asked for */
     bool searched;       /* .gone has all that had gone before the search */
     bool answered;       /* the search was, by at least one response */
@@ -61,7 +62,8 @@ struct sync {
     struct imap_error err;
     struct row *rows; /* in the order told */
     size_t row_count, row_capacity;
-    uint32_t *gone; /* expunged since the attempt began; SYNC_CHANGED: since the columns were right */
+    size_t row_sorted; /* so many from the first on are in order, one per UID */
+    uint32_t *gone;    /* expunged since the attempt began; SYNC_CHANGED: since the columns were right */
     size_t gone_count, gone_capacity;
     struct imap_range *found; /* by the search, in the order told */
     size_t found_count, found_capacity;
@@ -75,6 +77,8 @@ void sync_selected_locked(struct mailbox *mailbox);
 /* While it collects: uid was expunged (0: nobody knows which); the flags of one changed. */
 void sync_expunged_locked(struct sync *sync, uint32_t uid);
 void sync_add_row(struct sync *sync, const struct row *row);
+/* The flags of a message changed. (While all are asked for, they come with the answers as well.) */
+void sync_flags_locked(struct sync *sync, const struct row *row);
 /* What a FETCH response says of a message; interns its flags. Takes the lock when it must. */
 void sync_row_of(struct account *account, const struct imap_fetch *fetch, struct row *row_out);
 /* The account was closed and its pool is gone: ends the syncs that never ran. */

@@ -75,7 +75,7 @@ static void watch_select(struct account *account, struct mailbox *mailbox,
     watch->empty = !selected->exists;
     watch->uidnext = selected->uidnext;
     watch->modseq = account_offers(account, IMAP_CAP_CONDSTORE) ? selected->highestmodseq : 0;
-    watch->exact = proves_unchanged(mailbox, watch);
+    watch->exact = watch->numbered = proves_unchanged(mailbox, watch);
     watch->last = mailbox;
     watch->resume.holds = resumed && !watch->exact && resume_fits_locked(&watch->resume, mailbox);
     heard(watch);
@@ -161,20 +161,29 @@ static void forget_one(struct mailbox *mailbox, uint32_t uid)
     delta_apply_locked(mailbox, &(struct delta){.gone = &uid, .gone_count = 1});
 }
 
+/* The UID of a sequence number, by its place in the columns; 0: not known. */
+static uint32_t uid_at(const struct watch *watch, uint32_t seq)
+{
+    const struct columns *columns = &watch->selected->columns;
+    return watch->exact && watch->numbered && seq && seq <= columns->count ? columns->uid[seq - 1] : 0;
+}
+
 static void on_expunge(struct account *account, uint32_t seq, uint32_t uid)
 {
     struct watch *watch = &account->watch;
     struct mailbox *mailbox = watch->selected;
-    const struct columns *columns = &mailbox->columns;
+    const uint32_t listed = uid_at(watch, seq);
+    size_t at = 0;
     if (!seq || seq > watch->exists)
         return;
     watch->exists--;
-    const bool row_known = watch->exact && seq <= columns->count;
-    if (row_known && (!uid || columns->uid[seq - 1] == uid))
-        forget_one(mailbox, columns->uid[seq - 1]);
-    else if (!row_known && sync_collecting_locked(mailbox))
+    if (listed && (!uid || uid == listed))
+        forget_one(mailbox, listed);
+    else if (!listed && watch->exact && uid && columns_find(&mailbox->columns, uid, &at))
+        forget_one(mailbox, uid);
+    else if (!listed && sync_collecting_locked(mailbox) && (uid || !watch->exact || watch->numbered))
         sync_expunged_locked(mailbox->sync, uid);
-    else if (!row_known && uid && mailbox->known && !watch->exact)
+    else if (!listed && uid && mailbox->known && !watch->exact)
         forget_one(mailbox, uid);
     else
         lose_track(account);
@@ -221,19 +230,15 @@ static void on_vanished(struct account *account, const struct imap_seqset *uids)
 
 static void on_flags(struct account *account, const struct row *row)
 {
-    struct mailbox *mailbox = account->watch.selected;
+    const struct watch *watch = &account->watch;
+    struct mailbox *mailbox = watch->selected;
+    const bool collecting = sync_collecting_locked(mailbox);
     size_t at = 0;
-    if (!sync_collecting_locked(mailbox)) {
-        /* A message that is not known yet comes with EXISTS and is asked for in full. */
-        if (columns_find(&mailbox->columns, row->uid, &at))
-            delta_apply_locked(mailbox, &(struct delta){.rows = row, .row_count = 1});
-        return;
-    }
-    /* The answers of a sync of all messages come by themselves, this one among them. */
-    if (mailbox->sync->mode == SYNC_NEW || mailbox->sync->mode == SYNC_CHANGED ||
-        mailbox->sync->phase == SYNC_MISSING)
-        if (columns_find(&mailbox->columns, row->uid, &at))
-            sync_add_row(mailbox->sync, row);
+    if (collecting)
+        sync_flags_locked(mailbox->sync, row);
+    /* A message that is not known yet comes with EXISTS and is asked for in full. */
+    if ((!collecting || watch->exact) && columns_find(&mailbox->columns, row->uid, &at))
+        delta_apply_locked(mailbox, &(struct delta){.rows = row, .row_count = 1});
 }
 
 static void on_fetch(struct account *account, const struct imap_fetch *fetch, uint32_t uid)
@@ -245,8 +250,8 @@ static void on_fetch(struct account *account, const struct imap_fetch *fetch, ui
     sync_row_of(account, &flags_only, &row);
     account_lock(account);
     struct mailbox *mailbox = account->watch.selected;
-    if (mailbox && !row.uid && account->watch.exact && fetch->seq && fetch->seq <= mailbox->columns.count)
-        row.uid = mailbox->columns.uid[fetch->seq - 1];
+    if (mailbox && !row.uid)
+        row.uid = uid_at(&account->watch, fetch->seq);
     if (mailbox && row.uid)
         on_flags(account, &row);
     else if (mailbox && fetch->seq <= account->watch.exists)

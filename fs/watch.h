@@ -2,8 +2,8 @@
 /*
  * watch: what connection 0 sees of the mailbox it has selected, turned into deltas.
  *
- * The columns are `exact` when they hold precisely the messages that the server has announced on this
- * selection, so that sequence number n is the n-th row. Guarded by the account lock; `exists` is changed
+ * The columns are `exact` when they hold the messages that the server has announced on this selection, but
+ * for those announced last, which are being asked for. Guarded by the account lock; `exists` is changed
  * only on the thread of connection 0.
  */
 #ifndef FS_WATCH_H
@@ -21,7 +21,8 @@ struct watch {
     uint32_t uidnext;         /* of the SELECT; 0: not told */
     uint64_t modseq;          /* likewise: HIGHESTMODSEQ; 0 without CONDSTORE */
     bool exact;
-    struct resume resume;             /* what the SELECT under way tells */
+    bool numbered;        /* they were as many as announced, so that sequence number n is the n-th row */
+    struct resume resume; /* what the SELECT under way tells */
     struct sync *queue, **queue_tail; /* syncs in the order asked for; the first one runs */
 };
 

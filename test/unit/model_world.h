@@ -48,7 +48,7 @@ static struct world {
     bool refuses_status;
     char last_list[256];
     /* what was told */
-    char told[4096]; /* "+3 -2 ~1 L" and so on, in order */
+    char told[65536]; /* "+3 -2 ~1 L" and so on, in order */
 } world;
 
 /* ---- the pool ---- */

@@ -349,23 +349,6 @@ END_TEST
 
 /* ---- CONDSTORE ------------------------------------------------------------------------------------- */
 
-START_TEST(what_changed_is_asked_for)
-{
-    come_back_without(4, 5, 105);
-    struct imap_command *new = asks("INBOX", NEW), *since = asks("INBOX", SINCE);
-    asks_nothing();
-    answers_modseq(new, 4, EVERYTHING, 0, 105);
-    ends(new);
-    answers_modseq(since, 2, IMAP_FETCH_FLAGS, IMAP_FLAG_SEEN, 104);
-    ends(since);
-    ended(&asked, IMAP_OK);
-    asks_nothing();
-    told("~2 +4 L ");
-    has("1:100 2:200 3:300 4:400 ");
-    resumes("INBOX", "7 105 1:4");
-}
-END_TEST
-
 static void search_finds(struct imap_command *search, const struct imap_range *ranges, size_t count,
                          bool esearch)
 {
@@ -384,11 +367,32 @@ static void search_finds(struct imap_command *search, const struct imap_range *r
     search->events.response(search->arg, &response);
 }
 
+START_TEST(what_changed_is_asked_for)
+{
+    come_back_without(4, 5, 105);
+    struct imap_command *since = asks("INBOX", SINCE), *new = asks("INBOX", NEW);
+    asks_nothing();
+    answers_modseq(new, 4, EVERYTHING, 0, 105);
+    ends(new);
+    answers_modseq(since, 2, IMAP_FETCH_FLAGS, IMAP_FLAG_SEEN, 104);
+    ends(since);
+    const struct imap_range left[] = {{1, 3}};
+    struct imap_command *search = asks("INBOX", SEARCH);
+    search_finds(search, left, 1, true);
+    ends(search);
+    ended(&asked, IMAP_OK);
+    asks_nothing();
+    told("~2 +4 L ");
+    has("1:100 2:200 3:300 4:400 ");
+    resumes("INBOX", "7 105 1:4");
+}
+END_TEST
+
 START_TEST(what_is_gone_is_searched_for)
 {
     const struct imap_range left[] = {{3, 3}, {1, 1}};
     come_back_without(3, 5, 105); /* one gone, one new: the number is the same */
-    struct imap_command *new = asks("INBOX", NEW), *since = asks("INBOX", SINCE);
+    struct imap_command *since = asks("INBOX", SINCE), *new = asks("INBOX", NEW);
     answers_modseq(new, 4, EVERYTHING, 0, 105);
     ends(new);
     ends(since);
@@ -420,7 +424,7 @@ END_TEST
 START_TEST(all_that_were_known_are_gone)
 {
     come_back_without(1, 5, 105);
-    struct imap_command *new = asks("INBOX", NEW), *since = asks("INBOX", SINCE);
+    struct imap_command *since = asks("INBOX", SINCE), *new = asks("INBOX", NEW);
     answers_modseq(new, 4, EVERYTHING, 0, 105);
     ends(new);
     ends(since);
@@ -509,7 +513,7 @@ START_TEST(new_mail_does_not_hide_what_is_gone)
 {
     const struct imap_range left[] = {{2, 3}};
     come_back_without(3, 5, 105); /* 1 gone, 4 new */
-    struct imap_command *new = asks("INBOX", NEW), *since = asks("INBOX", SINCE);
+    struct imap_command *since = asks("INBOX", SINCE), *new = asks("INBOX", NEW);
     answers_modseq(new, 4, EVERYTHING, 0, 105);
     ends(new);
     exists(4); /* 5 */
@@ -530,11 +534,15 @@ END_TEST
 START_TEST(vanished_meanwhile)
 {
     come_back_without(4, 5, 105);
-    struct imap_command *new = asks("INBOX", NEW), *since = asks("INBOX", SINCE);
+    struct imap_command *since = asks("INBOX", SINCE), *new = asks("INBOX", NEW);
     answers_modseq(new, 4, EVERYTHING, 0, 105);
     vanishes(3, 4, false, false); /* a known one and a new one */
     ends(new);
     ends(since);
+    const struct imap_range left[] = {{1, 2}};
+    struct imap_command *search = asks("INBOX", SEARCH);
+    search_finds(search, left, 1, true);
+    ends(search);
     ended(&asked, IMAP_OK);
     asks_nothing();
     told("-3 L ");
@@ -583,8 +591,8 @@ START_TEST(a_number_that_is_lost_is_asked_for_anew)
     ck_assert(!ask_fresh(inbox, &asked));
     answers_modseq(new, 4, EVERYTHING, 0, 106); /* which is there, in fact */
     ends(new);
-    new = asks("INBOX", NEW);
     struct imap_command *since = asks("INBOX", "UID FETCH 1:2 (UID FLAGS MODSEQ) (CHANGEDSINCE 100)");
+    new = asks("INBOX", NEW);
     answers_modseq(new, 4, EVERYTHING, 0, 106);
     ends(new);
     ends(since);
