@@ -37,7 +37,7 @@ void imap_conn_enable(struct imap_conn *conn)
 {
     const struct imap_command_events events = {.response = on_enabled, .done = on_enable_done};
 
-    conn->enabling = conn->qresync = conn->plain_select = false;
+    conn->enabling = conn->qresync = conn->plain_select = conn->repeating = false;
     if (conn->index > 0 || !offers(conn, IMAP_CAP_QRESYNC) || !offers(conn, IMAP_CAP_ENABLE))
         return;
     struct imap_command *command = imap_command_new("ENABLE");
@@ -60,7 +60,7 @@ void imap_conn_select_with(struct imap_conn *conn, const char *mailbox, struct i
     struct imap_pool_since since;
     char text[96];
 
-    conn->resuming = false;
+    conn->resuming = conn->with_parameters = false;
     if (conn->index > 0 || conn->plain_select)
         return;
     if (may_resume(conn, mailbox, &since)) {
@@ -68,8 +68,10 @@ void imap_conn_select_with(struct imap_conn *conn, const char *mailbox, struct i
         snprintf(text, sizeof(text), "(QRESYNC (%" PRIu32 " %" PRIu64 " 1:%" PRIu32 "))", since.uidvalidity,
                  since.modseq, since.last_uid);
         imap_command_raw(command, text);
+        conn->with_parameters = true;
     } else if (!conn->qresync && offers(conn, IMAP_CAP_CONDSTORE)) { /* which QRESYNC has enabled already */
         imap_command_raw(command, "(CONDSTORE)");
+        conn->with_parameters = true;
     }
 }
 
@@ -86,11 +88,13 @@ void imap_conn_select_says(struct imap_conn *conn, const struct imap_response *r
 
 bool imap_conn_select_refused(struct imap_conn *conn, const struct imap_result *result)
 {
-    const bool with = conn->index == 0 && !conn->plain_select &&
-                      (conn->resuming || (!conn->qresync && offers(conn, IMAP_CAP_CONDSTORE)));
+    const bool without = conn->repeating;
 
-    if (!with || !result->bad || result->status != IMAP_NO)
+    conn->repeating = false;
+    if (without && result->status != IMAP_OK) /* so it was not the parameters */
+        conn->plain_select = false;
+    if (!conn->with_parameters || !result->bad || result->status != IMAP_NO)
         return false;
-    conn->plain_select = true;
+    conn->plain_select = conn->repeating = true;
     return true;
 }

@@ -85,6 +85,8 @@ struct imap_conn {
     bool enabling;           /* ENABLE is not answered yet */
     bool qresync;            /* enabled on this line */
     bool plain_select;       /* the server refuses parameters of SELECT */
+    bool with_parameters;    /* the SELECT under way has some */
+    bool repeating;          /* it is the one before, without them */
     bool resuming;           /* the SELECT under way asks what has changed */
     bool awaits_closed;      /* what comes is still about the mailbox that was (RFC 7162 3.2.11) */
     int64_t ready_at;        /* logged in since */

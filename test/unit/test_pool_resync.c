@@ -174,6 +174,21 @@ START_TEST(refused_parameters_are_left_out)
 }
 END_TEST
 
+START_TEST(a_bad_mailbox_is_not_bad_parameters)
+{
+    struct world *world = qresync_world(QRESYNC_CAPS);
+
+    CHANGE(world, qresync_server.refuses = "EXAMINE A");
+    world_connect(world);
+    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_NO);
+    ck_assert_uint_eq(seen(world, 0, "EXAMINE A"), 2); /* it might have been them */
+    await_ask(ask_noop(world, "B", IMAP_POOL_WATCHER, 0), IMAP_OK);
+    ck_assert_uint_eq(seen(world, 0, "EXAMINE B (QRESYNC"), 1);
+    expect_selected(world, 1, true, "B VANISHED(EARLIER) 3;B FETCH 8;");
+    world_free(world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool_resync");
@@ -186,6 +201,7 @@ int main(void)
     tcase_add_test(tcase, condstore_without_qresync);
     tcase_add_loop_test(tcase, what_is_disabled_is_not_used, 0, 2);
     tcase_add_test(tcase, refused_parameters_are_left_out);
+    tcase_add_test(tcase, a_bad_mailbox_is_not_bad_parameters);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
