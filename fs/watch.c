@@ -168,23 +168,34 @@ static uint32_t uid_at(const struct watch *watch, uint32_t seq)
     return watch->exact && watch->numbered && seq && seq <= columns->count ? columns->uid[seq - 1] : 0;
 }
 
+/* The UID of the row that an EXPUNGE takes away; 0: it has none, or nobody knows which. */
+static uint32_t expunged_row(const struct watch *watch, uint32_t seq, uint32_t uid)
+{
+    const struct mailbox *mailbox = watch->selected;
+    const uint32_t listed = uid_at(watch, seq);
+    size_t at = 0;
+    if (listed)
+        return !uid || uid == listed ? listed : 0;
+    if (watch->exact)
+        return uid && columns_find(&mailbox->columns, uid, &at) ? uid : 0;
+    return mailbox->known && !sync_collecting_locked(mailbox) ? uid : 0;
+}
+
 static void on_expunge(struct account *account, uint32_t seq, uint32_t uid)
 {
     struct watch *watch = &account->watch;
     struct mailbox *mailbox = watch->selected;
-    const uint32_t listed = uid_at(watch, seq);
-    size_t at = 0;
+    const uint32_t row = expunged_row(watch, seq, uid);
     if (!seq || seq > watch->exists)
         return;
     watch->exists--;
-    if (listed && (!uid || uid == listed))
-        forget_one(mailbox, listed);
-    else if (!listed && watch->exact && uid && columns_find(&mailbox->columns, uid, &at))
-        forget_one(mailbox, uid);
-    else if (!listed && sync_collecting_locked(mailbox) && (uid || !watch->exact || watch->numbered))
+    /* One of those being collected; unless it has no UID and may be any. */
+    const bool collected =
+        !uid_at(watch, seq) && sync_collecting_locked(mailbox) && (uid || !watch->exact || watch->numbered);
+    if (row)
+        forget_one(mailbox, row);
+    else if (collected)
         sync_expunged_locked(mailbox->sync, uid);
-    else if (!listed && uid && mailbox->known && !watch->exact)
-        forget_one(mailbox, uid);
     else
         lose_track(account);
 }
