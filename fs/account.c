@@ -151,7 +151,9 @@ static enum imap_status bring_up(struct account *account, const struct account_o
     const struct imap_pool_options pool_options = {.endpoint = options->endpoint,
                                                    .credentials = options->credentials,
                                                    .connections = options->connections};
-    const struct imap_pool_events events = {.selected = watch_selected,
+    const struct imap_pool_events events = {.since = resume_since,
+                                            .changed = resume_changed,
+                                            .selected = watch_selected,
                                             .deselected = watch_deselected,
                                             .untagged = watch_untagged,
                                             .reachable = on_reachable,
@@ -227,6 +229,7 @@ void account_close(struct account **account_in)
     account->pool = NULL;
     end_waits(account);
     stored_close(account);
+    resume_drop(&account->watch.resume);
     bodies_free(&account->bodies);
     tree_fini(account);
     ids_fini(&account->ids);

@@ -42,6 +42,23 @@ bool columns_find(const struct columns *columns, uint32_t uid, size_t *position_
     return true;
 }
 
+size_t columns_in_set(const struct columns *columns, const struct imap_seqset *set, uint32_t **uids_out)
+{
+    size_t count = 0, capacity = 0;
+    *uids_out = NULL;
+    for (size_t i = 0; i < set->count; i++) {
+        for (size_t at = columns_lower(columns, set->ranges[i].first);
+             at < columns->count && columns->uid[at] <= set->ranges[i].last; at++) {
+            if (count == capacity) {
+                capacity = capacity ? 2 * capacity : 16;
+                *uids_out = imap_xreallocarray(*uids_out, capacity, sizeof **uids_out);
+            }
+            (*uids_out)[count++] = columns->uid[at];
+        }
+    }
+    return count;
+}
+
 void columns_get(const struct columns *columns, size_t position, struct row *row_out)
 {
     *row_out = (struct row){.uid = columns->uid[position],

@@ -47,6 +47,8 @@ void columns_fini(struct columns *columns); /* frees and zeroes */
 /* The position of the first UID >= uid. */
 size_t columns_lower(const struct columns *columns, uint32_t uid);
 bool columns_find(const struct columns *columns, uint32_t uid, size_t *position_out);
+/* The UIDs that the set names, in rising order; *uids_out is the caller's, NULL for none. O(ranges log n). */
+size_t columns_in_set(const struct columns *columns, const struct imap_seqset *set, uint32_t **uids_out);
 void columns_get(const struct columns *columns, size_t position, struct row *row_out);
 void columns_reserve(struct columns *columns, size_t capacity);
 /* Takes over what row->has names; a verified size yields to no claim. True when that changed anything

@@ -205,6 +205,7 @@ void config_fini(struct config *config)
     free((char *)config->endpoint.clientkey);
     free((char *)config->endpoint.tunnel);
     free((char *)config->endpoint.user);
+    free((char *)config->endpoint.disable);
     free(config->mailbox);
     free(config->source);
     free(config->mountpoint);
@@ -241,6 +242,7 @@ void config_print_help(FILE *out)
                 "  -o connections=N         at most N connections, 1 to 16 (default 4)\n"
                 "  -o max_threads=N         threads for requests, 1 to 64 (default 1)\n"
                 "  -o timeout=S             give up after S seconds (default 30)\n"
+                "  -o disable=CAP,CAP       use the server as if it did not offer these capabilities\n"
                 "  -o poll=S                age at which a listing is checked again (default 60)\n"
                 "cache:\n"
                 "  -o cache_dir=DIR         default $XDG_CACHE_HOME/imapfs or ~/.cache/imapfs\n"

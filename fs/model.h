@@ -45,6 +45,8 @@ struct account {
     struct pending pending;
 };
 
+/* What the server offers and the user has not disabled. The pool's lock is a leaf: under ours or not. */
+bool account_offers(const struct account *account, enum imap_cap cap);
 int64_t model_now_ms(void); /* CLOCK_MONOTONIC */
 
 #endif

@@ -108,6 +108,31 @@ static bool set_cache_dir(struct options *options, const char *option, const cha
     return set_path(options, option, value, (const char **)&options->config->cache_dir);
 }
 
+static void disable_also(struct options *options, const char *names)
+{
+    const char **field = &options->config->endpoint.disable;
+    char *all = NULL;
+
+    if (asprintf(&all, "%s%s%s", *field ? *field : "", *field ? "," : "", names) < 0)
+        abort();
+    set_string(field, all);
+    options->disabling = true;
+}
+
+static bool set_disable(struct options *options, const char *option, const char *value)
+{
+    if (!value[strspn(value, ", ")])
+        return refuse(options, option, "it names no capability");
+    disable_also(options, value);
+    return true;
+}
+
+/* In disable=A,B the comma has made B an option of its own. Those are in lower case. */
+static bool is_capability(const char *arg)
+{
+    return arg[strspn(arg, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789=+-")] == '\0';
+}
+
 static bool set_command(struct options *options, const char *option, const char *value, const char **field)
 {
     if (!*value)
@@ -337,6 +362,7 @@ static const struct option {
     {"clientcert=", set_clientcert},
     {"clientkey=", set_clientkey},
     {"connections=", set_connections},
+    {"disable=", set_disable},
     {"fingerprint=", set_fingerprint},
     {"gid=", set_gid},
     {"max_threads=", set_max_threads},
@@ -395,6 +421,11 @@ static const struct option {
 
 bool options_take(struct options *options, const char *arg)
 {
+    if (*arg && options->disabling && is_capability(arg)) {
+        disable_also(options, arg);
+        return true;
+    }
+    options->disabling = false;
     if (!*arg || strncmp(arg, "x-", 2) == 0 || strncmp(arg, "X-", 2) == 0)
         return true;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

@@ -11,6 +11,7 @@ struct options {
     struct config *config; /* where values go */
     struct imap_error *err;
     bool tls_given; /* tls= stood there */
+    bool disabling; /* disable= stood right before */
 };
 
 /* Takes one option, unescaped, "name" or "name=value". False with one line in *err when it is unknown or

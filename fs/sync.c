@@ -13,6 +13,13 @@
  *  6. Only the first of watch.queue has commands outstanding, so that mailboxes are not selected in turns.
  *  7. No more than ATTEMPTS rounds without progress, so a server that never agrees with itself ends in
  *     an error.
+ *  8. mailbox->modseq is a state that the columns surely hold: HIGHESTMODSEQ as the SELECT told it that a
+ *     completed sync began with. It is not raised by the MODSEQ of a FETCH, nor by what is told later
+ *     (RFC 7162 3.1.2.1, 3.2.6): a change with a lower one may still be under way, and would never be
+ *     asked for again. The price is to be told twice, after a while of watching, what is known already.
+ *  9. What a server tells by mod-sequence counts as the whole difference only when the number of messages
+ *     that come of it is exactly EXISTS. If it is not, or the server refuses, the messages are compared one
+ *     by one, and it is not asked by mod-sequence again in this sync.
  */
 #include "sync.h"
 
@@ -24,7 +31,8 @@
 #include "../imap/mem.h"
 
 #define ATTEMPTS 3
-#define SURPLUS 65536 /* rows beyond twice the announced number: more is no honest server */
+#define SEARCH_MAX 200000 /* numbers that a server without ESEARCH may have to write into one line */
+#define SURPLUS 65536     /* rows beyond twice the announced number: more is no honest server */
 
 static void start(struct sync *sync);
 static void step(struct sync *sync);
@@ -60,12 +68,16 @@ static void clear_collected(struct sync *sync)
 {
     free(sync->rows);
     free(sync->gone);
+    free(sync->found);
     sync->rows = NULL;
     sync->gone = NULL;
-    sync->row_count = sync->row_capacity = 0;
+    sync->found = NULL;
+    sync->row_count = sync->row_capacity = sync->row_sorted = 0;
     sync->gone_count = sync->gone_capacity = 0;
+    sync->found_count = sync->found_capacity = 0;
     sync->arrived = 0;
     sync->disturbed = sync->flooded = sync->asked_missing = false;
+    sync->resumed = sync->searched = sync->answered = sync->refused_bad = false;
     sync->err = (struct imap_error){0};
 }
 
@@ -145,10 +157,23 @@ static bool try_again(struct sync *sync, const struct imap_error *why)
     return false;
 }
 
+/* There is a weaker way to ask: mod-sequences may be what the server refuses. */
+static bool ask_plainly(struct sync *sync)
+{
+    const bool changed = sync->phase >= SYNC_COLLECT && sync->mode == SYNC_CHANGED && !sync->plain;
+    const bool bad = sync->refused_bad && !sync->without_modseq &&
+                     account_offers(sync->mailbox->account, IMAP_CAP_CONDSTORE);
+    sync->plain |= changed || bad;
+    sync->without_modseq |= bad;
+    return changed || bad;
+}
+
 /* A command came to nothing. True: worth another round. */
 static bool try_after_failure(struct sync *sync, const struct imap_error *why, bool server_said)
 {
     struct account *account = sync->mailbox->account;
+    if (server_said && why->status != IMAP_AGAIN && why->status != IMAP_GONE && ask_plainly(sync))
+        return true;
     const bool lost = why->status == IMAP_AGAIN || why->status == IMAP_UNSURE;
     const bool in_time = model_now_ms() - sync->begun_ms < account->timeout_ms;
     if (lost && in_time && !account->closing && !account->outage.status)
@@ -178,6 +203,15 @@ static void start(struct sync *sync)
         sync_touch_locked(sync);
 }
 
+/* Whether the server can tell what has changed since the columns were right. */
+static bool has_changes(const struct sync *sync)
+{
+    const struct mailbox *mailbox = sync->mailbox;
+    const struct watch *watch = &mailbox->account->watch;
+    return !sync->plain && mailbox->modseq && watch->modseq >= mailbox->modseq && mailbox->columns.count &&
+           watch->exists;
+}
+
 /* The mailbox is selected on the watcher and nothing is outstanding. */
 static void step(struct sync *sync)
 {
@@ -186,7 +220,7 @@ static void step(struct sync *sync)
     if (!mailbox->known)
         collect(sync, SYNC_WHOLE);
     else if (!watch->exact)
-        collect(sync, SYNC_COMPARE);
+        collect(sync, has_changes(sync) ? SYNC_CHANGED : SYNC_COMPARE);
     else if (mailbox->columns.count < watch->exists)
         collect(sync, SYNC_NEW);
     else
@@ -223,22 +257,41 @@ void sync_selected_locked(struct mailbox *mailbox)
     }
 }
 
-static uint32_t next_uid(const struct mailbox *mailbox)
+static uint32_t last_known(const struct mailbox *mailbox)
 {
     const struct columns *columns = &mailbox->columns;
-    const uint32_t last = columns->count ? columns->uid[columns->count - 1] : 0;
+    return columns->count ? columns->uid[columns->count - 1] : 0;
+}
+
+static uint32_t next_uid(const struct mailbox *mailbox)
+{
+    const uint32_t last = last_known(mailbox);
     const uint32_t after = last == UINT32_MAX ? UINT32_MAX : last + 1;
     return after > mailbox->uidnext ? after : mailbox->uidnext;
 }
 
-static void fetch_from(struct sync *sync, uint32_t first, bool everything)
+static void fetch_range(struct sync *sync, uint32_t first, uint32_t last, enum sync_items items)
 {
-    struct imap_range range = {.first = first, .last = IMAP_SEQSET_STAR};
+    struct imap_range range = {.first = first, .last = last};
     const struct imap_seqset set = {.ranges = &range, .count = 1};
-    sync_fetch_locked(sync, &set, everything);
+    sync_fetch_locked(sync, &set, items);
 }
 
 static void apply_collected(struct sync *sync);
+
+/* What SELECT has told already. */
+static void take_resumed(struct sync *sync)
+{
+    struct resume *resume = &sync->mailbox->account->watch.resume;
+    sync->resumed = true;
+    sync->rows = resume->rows;
+    sync->row_count = resume->row_count;
+    sync->row_capacity = resume->row_capacity;
+    sync->gone = resume->gone;
+    sync->gone_count = resume->gone_count;
+    sync->gone_capacity = resume->gone_capacity;
+    *resume = (struct resume){0};
+}
 
 static void collect(struct sync *sync, enum sync_mode mode)
 {
@@ -249,15 +302,24 @@ static void collect(struct sync *sync, enum sync_mode mode)
     sync->phase = SYNC_COLLECT;
     sync->mode = mode == SYNC_COMPARE && !mailbox->columns.count ? SYNC_WHOLE : mode;
     sync->first_new = sync->mode == SYNC_WHOLE ? 1 : next_uid(mailbox);
-    if (selected && !watch->exists) {
+    if (selected && watch->empty && !watch->exists) {
         apply_collected(sync); /* nothing there to ask for, and some servers refuse 1:* then */
         return;
     }
-    const bool none_new = sync->mode == SYNC_COMPARE && watch->uidnext && watch->uidnext <= sync->first_new;
+    if (sync->mode == SYNC_CHANGED && watch->resume.holds)
+        take_resumed(sync);
+    const bool some_known = sync->mode == SYNC_COMPARE || sync->mode == SYNC_CHANGED;
+    const bool none_new = some_known && watch->uidnext && watch->uidnext <= sync->first_new;
+    /* The last of them asks for the new ones, or for all: so flags that change meanwhile answer it, too. */
+    if (sync->mode == SYNC_CHANGED && !sync->resumed)
+        fetch_range(sync, 1, last_known(mailbox), SYNC_FLAGS_SINCE);
+    sync->asked_new = !none_new;
     if (!none_new)
-        fetch_from(sync, sync->first_new, true);
+        fetch_range(sync, sync->first_new, IMAP_SEQSET_STAR, SYNC_EVERYTHING);
     if (sync->mode == SYNC_COMPARE)
-        fetch_from(sync, 1, false);
+        fetch_range(sync, 1, IMAP_SEQSET_STAR, SYNC_FLAGS);
+    if (!sync->outstanding)
+        apply_collected(sync);
 }
 
 /* ---- what comes in -------------------------------------------------------------------------------- */
@@ -284,6 +346,28 @@ void sync_add_row(struct sync *sync, const struct row *row)
     sync->rows[sync->row_count++] = *row;
 }
 
+static bool has_row(const struct sync *sync, uint32_t uid)
+{
+    size_t low = 0, high = sync->row_sorted;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (sync->rows[middle].uid < uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < sync->row_sorted && sync->rows[low].uid == uid;
+}
+
+/* One that is not known at all yet is not listed for the sake of its flags: they come with the rest. */
+void sync_flags_locked(struct sync *sync, const struct row *row)
+{
+    size_t at = 0;
+    const bool known = sync->mode == SYNC_CHANGED && columns_find(&sync->mailbox->columns, row->uid, &at);
+    if (known || (sync->phase > SYNC_COLLECT && has_row(sync, row->uid)))
+        sync_add_row(sync, row);
+}
+
 void sync_expunged_locked(struct sync *sync, uint32_t uid)
 {
     if (!uid) {
@@ -308,6 +392,7 @@ static bool gather_ended(struct sync *sync, const struct imap_result *result)
     if (result->status && !sync->err.status && !refusal_of_nothing(sync, result)) {
         sync->err = *result->error;
         sync->server_said = said_by_server(result);
+        sync->refused_bad = result->bad;
     }
     return --sync->outstanding == 0;
 }
@@ -336,11 +421,21 @@ static int compare_uids(const void *one, const void *other)
     return (*a > *b) - (*a < *b);
 }
 
+static void sort_gone(struct sync *sync)
+{
+    size_t to = 0;
+    qsort(sync->gone, sync->gone_count, sizeof *sync->gone, compare_uids);
+    for (size_t from = 1; from < sync->gone_count; from++)
+        if (sync->gone[from] != sync->gone[to])
+            sync->gone[++to] = sync->gone[from];
+    sync->gone_count = to + 1;
+}
+
 static void drop_gone_rows(struct sync *sync)
 {
     if (!sync->gone_count)
         return;
-    qsort(sync->gone, sync->gone_count, sizeof *sync->gone, compare_uids);
+    sort_gone(sync);
     size_t to = 0;
     for (size_t from = 0; from < sync->row_count; from++)
         if (!bsearch(&sync->rows[from].uid, sync->gone, sync->gone_count, sizeof *sync->gone, compare_uids))
@@ -351,11 +446,14 @@ static void drop_gone_rows(struct sync *sync)
 /* How many messages there are when the rows are applied. */
 static size_t count_after(const struct sync *sync)
 {
-    if (sync->mode != SYNC_NEW)
+    const struct columns *columns = &sync->mailbox->columns;
+    if (sync->mode == SYNC_WHOLE || sync->mode == SYNC_COMPARE)
         return sync->row_count;
-    size_t count = sync->mailbox->columns.count, at = 0;
+    size_t count = columns->count, at = 0;
     for (size_t i = 0; i < sync->row_count; i++)
-        count += !columns_find(&sync->mailbox->columns, sync->rows[i].uid, &at);
+        count += !columns_find(columns, sync->rows[i].uid, &at);
+    for (size_t i = 0; sync->mode == SYNC_CHANGED && i < sync->gone_count; i++)
+        count -= columns_find(columns, sync->gone[i], &at);
     return count;
 }
 
@@ -372,8 +470,65 @@ static void incomplete(struct sync *sync, size_t count)
     imap_error_set(&why, IMAP_PROTO, "the server listed %zu of %" PRIu32 " messages", count,
                    account->watch.exists);
     account->watch.exact = false;
-    if (try_again(sync, &why))
+    if (sync->mode == SYNC_CHANGED) {
+        pending_log_locked(account, LOG_NOTICE,
+                           "mailbox %s: what the server tells of changes is not all (%zu of %" PRIu32
+                           " messages), so all are compared",
+                           sync->mailbox->wire, count, account->watch.exists);
+        sync->plain = true;
         step(sync);
+    } else if (try_again(sync, &why)) {
+        const bool in_full = sync->mode != SYNC_NEW;
+        sync->plain |= in_full;
+        /* Perhaps it is EXISTS that is not right. */
+        if (in_full && account_offers(account, IMAP_CAP_UNSELECT))
+            sync_reselect_locked(sync);
+        else
+            step(sync);
+    }
+}
+
+/* ---- which of the known ones have gone, where the server tells only what has changed ------------------- */
+
+/* Where there are new ones the number of messages proves nothing: one that has arrived may have gone again
+ * unannounced, or is announced and was not told yet, and makes up for a known one that is gone. */
+static bool must_search(const struct sync *sync, size_t count)
+{
+    const struct account *account = sync->mailbox->account;
+    if (sync->mode != SYNC_CHANGED || sync->searched || sync->flooded ||
+        !(sync->arrived || (!sync->resumed && (sync->asked_new || count > account->watch.exists))))
+        return false;
+    return account_offers(account, IMAP_CAP_ESEARCH) || account->watch.exists <= SEARCH_MAX;
+}
+
+static void search(struct sync *sync)
+{
+    sync->searched = true;
+    sync->phase = SYNC_SEARCH;
+    sync_search_locked(sync, last_known(sync->mailbox));
+}
+
+static int compare_ranges(const void *one, const void *other)
+{
+    const struct imap_range *a = one, *b = other;
+    return (a->first > b->first) - (a->first < b->first);
+}
+
+/* A sweep over both: what the search did not find is gone. */
+static void take_found(struct sync *sync)
+{
+    const struct columns *columns = &sync->mailbox->columns;
+    size_t next = 0;
+    uint32_t covered = 0;
+    if (sync->found_count)
+        qsort(sync->found, sync->found_count, sizeof *sync->found, compare_ranges);
+    for (size_t at = 0; at < columns->count; at++) {
+        for (; next < sync->found_count && sync->found[next].first <= columns->uid[at]; next++)
+            if (sync->found[next].last > covered)
+                covered = sync->found[next].last;
+        if (covered < columns->uid[at])
+            sync_expunged_locked(sync, columns->uid[at]);
+    }
 }
 
 /* Asks once more for what the server has left out; false when nothing is to be asked. */
@@ -397,7 +552,7 @@ static bool ask_missing(struct sync *sync)
     if (ask) {
         sync->asked_missing = true;
         sync->phase = SYNC_MISSING;
-        sync_fetch_locked(sync, &uids, true);
+        sync_fetch_locked(sync, &uids, SYNC_EVERYTHING);
     }
     imap_seqset_fini(&uids);
     return ask;
@@ -414,6 +569,8 @@ static void settle(struct sync *sync)
         pending_note_locked(mailbox->account, NOTE_LISTING, mailbox, 0, NULL);
     }
     watch->exact = true;
+    /* Fewer, because some have arrived? Or one has gone and its EXPUNGE is still to come: then it counts. */
+    watch->numbered = mailbox->columns.count == watch->exists;
     if (sync->mode != SYNC_NEW) {
         mailbox->uidnext = watch->uidnext;
         mailbox->modseq = watch->modseq;
@@ -423,20 +580,32 @@ static void settle(struct sync *sync)
 
 static void apply_collected(struct sync *sync)
 {
+    if (sync->phase == SYNC_SEARCH)
+        take_found(sync);
     if (sync->row_count)
         sync->row_count = rows_normalise(sync->rows, sync->row_count);
     drop_gone_rows(sync);
+    sync->row_sorted = sync->row_count;
     const size_t count = count_after(sync);
-    if (sync->flooded || !complete(sync, count)) {
+    if (must_search(sync, count)) {
+        search(sync);
+        return;
+    }
+    const bool proven = sync->mode != SYNC_CHANGED || (sync->searched ? sync->answered : !sync->arrived);
+    if (sync->flooded || !proven || !complete(sync, count)) {
         incomplete(sync, count);
         return;
     }
     if (ask_missing(sync))
         return;
     const bool progress = count > sync->mailbox->columns.count || sync->mode != SYNC_NEW;
-    delta_apply_locked(
-        sync->mailbox,
-        &(struct delta){.rows = sync->rows, .row_count = sync->row_count, .whole = sync->mode != SYNC_NEW});
+    struct delta delta = {.rows = sync->rows, .row_count = sync->row_count};
+    if (sync->mode == SYNC_CHANGED) {
+        delta.gone = sync->gone;
+        delta.gone_count = sync->gone_count;
+    }
+    delta.whole = sync->mode == SYNC_WHOLE || sync->mode == SYNC_COMPARE;
+    delta_apply_locked(sync->mailbox, &delta);
     settle(sync);
     if (progress)
         sync->attempts = 0;

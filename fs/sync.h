@@ -26,11 +26,13 @@ enum sync_phase {
     SYNC_QUEUED,  /* another mailbox's turn */
     SYNC_TOUCH,   /* making the server select the mailbox, or say that nothing is new */
     SYNC_COLLECT, /* the answers that make the delta are coming in */
+    SYNC_SEARCH,  /* asking which of those that were known are still there */
     SYNC_MISSING  /* asking again for what they left out of a message */
 };
 enum sync_mode {
     SYNC_WHOLE,   /* everything of every message */
     SYNC_COMPARE, /* the flags of all, everything of the new ones */
+    SYNC_CHANGED, /* by mod-sequence: what has changed, what has gone, everything of the new ones */
     SYNC_NEW      /* the new ones only; the columns are exact */
 };
 
@@ -43,18 +45,28 @@ struct sync {
     enum sync_mode mode;
     struct touch *touch; /* of SYNC_TOUCH */
     unsigned outstanding, attempts;
-    bool disturbed;     /* what is collected fits no single state of the mailbox */
-    bool flooded;       /* more rows than any honest server sends */
-    bool asked_missing; /* not again */
-    bool server_said;   /* err is the server's answer, not the line's end */
+    bool disturbed;      /* what is collected fits no single state of the mailbox */
+    bool flooded;        /* more rows than any honest server sends */
+    bool asked_missing;  /* not again */
+    bool asked_new;      /* of first_new and above there may be some */
+    bool resumed;        /* SYNC_CHANGED as SELECT told it, not asked for */
+    bool searched;       /* .gone has all that had gone before the search */
+    bool answered;       /* the search was, by at least one response */
+    bool plain;          /* the server's account of changes was not right: SYNC_CHANGED no more */
+    bool without_modseq; /* the server refuses MODSEQ */
+    bool refused_bad;    /* err is a BAD */
+    bool server_said;    /* err is the server's answer, not the line's end */
     int64_t begun_ms;
     uint32_t first_new; /* UIDs from here on are asked with everything */
     uint32_t arrived;   /* messages announced since the attempt began */
     struct imap_error err;
     struct row *rows; /* in the order told */
     size_t row_count, row_capacity;
-    uint32_t *gone; /* expunged since the attempt began */
+    size_t row_sorted; /* so many from the first on are in order, one per UID */
+    uint32_t *gone;    /* expunged since the attempt began; SYNC_CHANGED: since the columns were right */
     size_t gone_count, gone_capacity;
+    struct imap_range *found; /* by the search, in the order told */
+    size_t found_count, found_capacity;
 };
 
 /* Queues a synchronisation of the mailbox unless one is queued or running; its waits are told. */
@@ -65,14 +77,21 @@ void sync_selected_locked(struct mailbox *mailbox);
 /* While it collects: uid was expunged (0: nobody knows which); the flags of one changed. */
 void sync_expunged_locked(struct sync *sync, uint32_t uid);
 void sync_add_row(struct sync *sync, const struct row *row);
+/* The flags of a message changed. (While all are asked for, they come with the answers as well.) */
+void sync_flags_locked(struct sync *sync, const struct row *row);
 /* What a FETCH response says of a message; interns its flags. Takes the lock when it must. */
 void sync_row_of(struct account *account, const struct imap_fetch *fetch, struct row *row_out);
 /* The account was closed and its pool is gone: ends the syncs that never ran. */
 void sync_cancel_all_locked(struct account *account);
 
 /* ---- synccmd.c: the commands. Each ends in sync_ended_locked. ---- */
-/* All of first..last in chunks that servers take; everything, or the flags alone. */
-void sync_fetch_locked(struct sync *sync, const struct imap_seqset *uids, bool everything);
+enum sync_items { SYNC_EVERYTHING, SYNC_FLAGS, SYNC_FLAGS_SINCE };
+/* All of the set in chunks that servers take. SYNC_FLAGS_SINCE: of those that changed after mailbox->modseq. */
+void sync_fetch_locked(struct sync *sync, const struct imap_seqset *uids, enum sync_items items);
+/* Which of 1..last there are, into sync->found. */
+void sync_search_locked(struct sync *sync, uint32_t last);
+/* Leaves the mailbox by UNSELECT and touches it, so that a SELECT tells EXISTS anew. */
+void sync_reselect_locked(struct sync *sync);
 void sync_touch_locked(struct sync *sync);
 void sync_forget_touch_locked(struct sync *sync);
 void sync_ended_locked(struct sync *sync, const struct imap_result *result);

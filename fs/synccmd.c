@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* synccmd: the commands of a synchronisation and their way back. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../imap/mem.h"
@@ -7,13 +9,15 @@
 
 #define ROW_WEIGHT 120  /* octets of one FETCH response, about */
 #define CHUNK_RANGES 40 /* of one command: under 1000 octets, which every server takes */
-#define FETCH_ALL "(UID FLAGS INTERNALDATE RFC822.SIZE)"
-#define FETCH_FLAGS "(UID FLAGS)"
+#define FETCH_ALL "UID FLAGS INTERNALDATE RFC822.SIZE"
+#define FETCH_FLAGS "UID FLAGS"
+#define SURPLUS 65536 /* ranges found beyond twice the announced number of messages */
 
 /* A command may outlive the sync that it was to start. */
 struct touch {
     struct account *account;
     struct sync *sync; /* NULL: not needed any more; guarded by the lock */
+    bool leaves;       /* it is UNSELECT, and to be touched after it */
 };
 
 void sync_row_of(struct account *account, const struct imap_fetch *fetch, struct row *row_out)
@@ -36,7 +40,7 @@ void sync_row_of(struct account *account, const struct imap_fetch *fetch, struct
         row_out->date = fetch->internaldate.unix_seconds;
         row_out->zone = (int16_t)fetch->internaldate.zone_minutes;
     }
-    if (fetch->has & IMAP_FETCH_MODSEQ) {
+    if ((fetch->has & IMAP_FETCH_MODSEQ) && fetch->modseq) {
         row_out->has |= ROW_MODSEQ;
         row_out->modseq = fetch->modseq;
     }
@@ -61,28 +65,98 @@ static void on_done(void *arg, const struct imap_result *result)
     account_unlock(account);
 }
 
-static void fetch_chunk(struct sync *sync, const struct imap_seqset *uids, bool everything)
+/* A mailbox that said NOMODSEQ refuses a FETCH of it (RFC 7162 3.1.2.2). */
+static bool wants_modseq(const struct sync *sync)
 {
-    const struct imap_command_events events = {.response = on_fetch, .done = on_done};
-    struct mailbox *mailbox = sync->mailbox;
-    struct imap_command *command = imap_command_new("UID FETCH");
-    imap_command_seqset(command, uids);
-    imap_command_raw(command, everything ? FETCH_ALL : FETCH_FLAGS);
-    imap_command_on(command, &events, sync);
-    sync->outstanding++;
-    pending_submit_locked(mailbox->account, mailbox->wire, IMAP_POOL_WATCHER,
-                          (uint64_t)mailbox->account->watch.exists * ROW_WEIGHT, command);
+    const struct account *account = sync->mailbox->account;
+    const struct watch *watch = &account->watch;
+    return !sync->without_modseq && account_offers(account, IMAP_CAP_CONDSTORE) &&
+           (watch->selected != sync->mailbox || watch->modseq);
 }
 
-void sync_fetch_locked(struct sync *sync, const struct imap_seqset *uids, bool everything)
+static void add_items(const struct sync *sync, struct imap_command *command, enum sync_items items)
+{
+    char text[80];
+    snprintf(text, sizeof text, "(%s%s)", items == SYNC_EVERYTHING ? FETCH_ALL : FETCH_FLAGS,
+             wants_modseq(sync) ? " MODSEQ" : "");
+    imap_command_raw(command, text);
+    if (items != SYNC_FLAGS_SINCE)
+        return;
+    snprintf(text, sizeof text, "(CHANGEDSINCE %" PRIu64 ")", sync->mailbox->modseq);
+    imap_command_raw(command, text);
+}
+
+static void submit(struct sync *sync, struct imap_command *command,
+                   void (*response)(void *, const struct imap_response *), uint64_t weight)
+{
+    const struct imap_command_events events = {.response = response, .done = on_done};
+    struct mailbox *mailbox = sync->mailbox;
+    imap_command_on(command, &events, sync);
+    sync->outstanding++;
+    pending_submit_locked(mailbox->account, mailbox->wire, IMAP_POOL_WATCHER, weight, command);
+}
+
+static void fetch_chunk(struct sync *sync, const struct imap_seqset *uids, enum sync_items items)
+{
+    struct imap_command *command = imap_command_new("UID FETCH");
+    imap_command_seqset(command, uids);
+    add_items(sync, command, items);
+    submit(sync, command, on_fetch, (uint64_t)sync->mailbox->account->watch.exists * ROW_WEIGHT);
+}
+
+void sync_fetch_locked(struct sync *sync, const struct imap_seqset *uids, enum sync_items items)
 {
     for (size_t at = 0; at < uids->count; at += CHUNK_RANGES) {
         const size_t left = uids->count - at;
         const struct imap_seqset chunk = {.ranges = uids->ranges + at,
                                           .count = left < CHUNK_RANGES ? left : CHUNK_RANGES};
-        fetch_chunk(sync, &chunk, everything);
+        fetch_chunk(sync, &chunk, items);
     }
 }
+
+/* ---- what is still there ---------------------------------------------------------------------------- */
+
+static void add_found(struct sync *sync, uint32_t first, uint32_t last)
+{
+    sync->flooded |= sync->found_count >= 2 * (size_t)sync->mailbox->account->watch.exists + SURPLUS;
+    if (sync->flooded)
+        return;
+    if (sync->found_count == sync->found_capacity) {
+        sync->found_capacity = sync->found_capacity ? 2 * sync->found_capacity : 64;
+        sync->found = imap_xreallocarray(sync->found, sync->found_capacity, sizeof *sync->found);
+    }
+    sync->found[sync->found_count++] = (struct imap_range){first, last};
+}
+
+/* There are servers that answer SEARCH where ESEARCH was asked for. */
+static void on_search(void *arg, const struct imap_response *response)
+{
+    struct sync *sync = arg;
+    if (response->type == IMAP_RESP_SEARCH) {
+        for (size_t i = 0; i < response->search.count; i++)
+            add_found(sync, response->search.numbers[i], response->search.numbers[i]);
+    } else if (response->type == IMAP_RESP_ESEARCH && response->esearch.uid) {
+        const struct imap_seqset *all = response->esearch.all;
+        for (size_t i = 0; all && i < all->count; i++)
+            add_found(sync, all->ranges[i].first, all->ranges[i].last);
+    } else {
+        return;
+    }
+    sync->answered = true;
+}
+
+void sync_search_locked(struct sync *sync, uint32_t last)
+{
+    struct imap_command *command = imap_command_new("UID SEARCH");
+    char text[32];
+    if (account_offers(sync->mailbox->account, IMAP_CAP_ESEARCH))
+        imap_command_raw(command, "RETURN (ALL)");
+    snprintf(text, sizeof text, "UID 1:%" PRIu32, last);
+    imap_command_raw(command, text);
+    submit(sync, command, on_search, 0);
+}
+
+/* ---- making the server select the mailbox, or look at it ---------------------------------------------- */
 
 static void on_touched(void *arg, const struct imap_result *result)
 {
@@ -91,21 +165,35 @@ static void on_touched(void *arg, const struct imap_result *result)
     account_lock(account);
     if (touch->sync) {
         touch->sync->touch = NULL;
-        sync_touched_locked(touch->sync, result);
+        if (touch->leaves)
+            sync_touch_locked(touch->sync);
+        else
+            sync_touched_locked(touch->sync, result);
     }
     account_unlock(account);
     free(touch);
 }
 
-void sync_touch_locked(struct sync *sync)
+static void touch_by(struct sync *sync, const char *verb, bool leaves)
 {
     const struct imap_command_events events = {.done = on_touched};
     struct mailbox *mailbox = sync->mailbox;
-    struct imap_command *command = imap_command_new("NOOP");
+    struct imap_command *command = imap_command_new(verb);
     sync->touch = imap_xcalloc(1, sizeof *sync->touch);
-    *sync->touch = (struct touch){.account = mailbox->account, .sync = sync};
+    *sync->touch = (struct touch){.account = mailbox->account, .sync = sync, .leaves = leaves};
     imap_command_on(command, &events, sync->touch);
     pending_submit_locked(mailbox->account, mailbox->wire, IMAP_POOL_WATCHER, 0, command);
+}
+
+void sync_touch_locked(struct sync *sync)
+{
+    touch_by(sync, "NOOP", false);
+}
+
+void sync_reselect_locked(struct sync *sync)
+{
+    sync->phase = SYNC_TOUCH;
+    touch_by(sync, "UNSELECT", true);
 }
 
 void sync_forget_touch_locked(struct sync *sync)

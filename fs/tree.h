@@ -27,6 +27,7 @@ struct tree {
     size_t prefix_count;
     bool namespaces_known;
     bool extended_refused; /* the server said BAD to LIST ... RETURN */
+    bool status_refused;   /* it cannot be asked for STATUS within LIST */
     unsigned round;
     int64_t listed_ms; /* when the last complete listing was asked for; 0: never */
     struct treelist *running;

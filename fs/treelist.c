@@ -3,8 +3,8 @@
  * treelist: the commands whose answers make the tree: LIST, LSUB where LIST cannot tell subscriptions,
  * NAMESPACE once, and a LIST of each namespace that LIST "" "*" leaves out.
  *
- * All go to the watching connection, so that their answers come on one thread; only `items` and the
- * namespaces are filled there without the lock, and nobody else looks at them before the last command
+ * All go to the watching connection, so that their answers come on one thread; only `items`, `statuses` and
+ * the namespaces are filled there without the lock, and nobody else looks at them before the last command
  * has ended.
  */
 #include <stdlib.h>
@@ -14,18 +14,21 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "treestatus.h"
 
 #define ATTEMPTS 2
 
 struct treelist {
     struct account *account;
     struct tree_items items;
+    struct tree_statuses statuses;
     char *prefixes[TREE_MAX_PREFIXES]; /* from NAMESPACE */
     char delimiters[TREE_MAX_PREFIXES];
     size_t prefix_count;
     unsigned outstanding; /* guarded by the lock, as all below */
     unsigned attempt;
     bool extended, extended_bad;
+    bool status, status_bad;
     bool asked_prefixes;
     int64_t asked_ms;
     struct imap_error err;
@@ -34,6 +37,7 @@ struct treelist {
 static void treelist_free(struct treelist *list)
 {
     tree_items_fini(&list->items);
+    tree_statuses_fini(&list->statuses);
     for (size_t i = 0; i < list->prefix_count; i++)
         free(list->prefixes[i]);
     free(list);
@@ -46,6 +50,8 @@ static void on_response(void *arg, const struct imap_response *response)
         tree_items_add(&list->items, &response->list, false);
     else if (response->type == IMAP_RESP_LSUB)
         tree_items_add(&list->items, &response->list, true);
+    else if (response->type == IMAP_RESP_STATUS)
+        tree_statuses_add(&list->statuses, &response->status);
 }
 
 static void take_prefixes(struct treelist *list, const struct imap_namespace_entry *entry)
@@ -81,9 +87,20 @@ static void submit(struct treelist *list, struct imap_command *command,
 static void on_list_done(void *arg, const struct imap_result *result);
 static void on_optional_done(void *arg, const struct imap_result *result);
 
+static void add_return(const struct treelist *list, struct imap_command *command)
+{
+    imap_command_raw(command, "RETURN");
+    imap_command_open(command);
+    imap_command_raw(command, "SUBSCRIBED CHILDREN");
+    if (account_offers(list->account, IMAP_CAP_SPECIAL_USE))
+        imap_command_raw(command, "SPECIAL-USE");
+    if (list->status)
+        imap_command_raw(command, "STATUS (MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ)");
+    imap_command_close(command);
+}
+
 static void submit_list(struct treelist *list, const char *prefix)
 {
-    struct imap_caps caps;
     struct imap_command *command = imap_command_new("LIST");
     const size_t len = strlen(prefix);
     char *pattern = imap_xstrndup(prefix, len + 1); /* the NUL gives way to the wildcard */
@@ -91,12 +108,8 @@ static void submit_list(struct treelist *list, const char *prefix)
     imap_command_astring(command, "", 0);
     imap_command_astring(command, pattern, len + 1);
     free(pattern);
-    if (list->extended && imap_pool_caps(list->account->pool, &caps)) {
-        imap_command_raw(command, "RETURN");
-        imap_command_raw(command, imap_caps_has(&caps, IMAP_CAP_SPECIAL_USE)
-                                      ? "(SUBSCRIBED CHILDREN SPECIAL-USE)"
-                                      : "(SUBSCRIBED CHILDREN)");
-    }
+    if (list->extended)
+        add_return(list, command);
     submit(list, command, on_response, on_list_done);
 }
 
@@ -118,7 +131,10 @@ static void begin(struct treelist *list)
     list->err = (struct imap_error){0};
     list->extended_bad = false;
     list->extended = known && imap_caps_has(&caps, IMAP_CAP_LIST_EXTENDED) && !tree->extended_refused;
+    list->status_bad = false;
+    list->status = list->extended && tree_status_wanted_locked(list->account);
     tree_items_fini(&list->items);
+    tree_statuses_fini(&list->statuses);
     submit_list(list, "");
     if (!list->extended)
         submit_lsub(list);
@@ -171,6 +187,8 @@ static void finish(struct treelist *list)
     struct tree *tree = &account->tree;
     if (!list->err.status && tree_apply_locked(account, &list->items, &list->err) == IMAP_OK)
         tree->listed_ms = list->asked_ms;
+    if (!list->err.status)
+        tree_statuses_apply_locked(account, &list->statuses, list->asked_ms);
     const bool failed = list->err.status != IMAP_OK;
     if (failed)
         pending_log_locked(account, LOG_WARNING, "cannot list the mailboxes: %s", list->err.text);
@@ -186,6 +204,11 @@ static void proceed(struct treelist *list)
     if (account->closing) {
         if (!list->err.status)
             imap_error_set(&list->err, IMAP_CANCEL, "the file system is being unmounted");
+    } else if (list->status_bad) {
+        account->tree.status_refused = true;
+        list->attempt = 0;
+        begin(list);
+        return;
     } else if (list->extended_bad) {
         account->tree.extended_refused = true;
         list->attempt = 0;
@@ -212,7 +235,9 @@ static void on_list_done(void *arg, const struct imap_result *result)
 {
     struct treelist *list = arg;
     account_lock(list->account);
-    if (result->status && list->extended && result->bad)
+    if (result->status && result->status != IMAP_AGAIN && list->status && result->text)
+        list->status_bad = true; /* or a mailbox has a STATUS that makes no sense: LIST alone may do */
+    else if (result->status && list->extended && result->bad)
         list->extended_bad = true;
     else if (result->status && !list->err.status)
         list->err = *result->error;

@@ -11,17 +11,17 @@
 
 #define WATCHER 0
 
-static bool idles(const struct account *account)
+bool account_offers(const struct account *account, enum imap_cap cap)
 {
     struct imap_caps caps;
-    return imap_pool_caps(account->pool, &caps) && imap_caps_has(&caps, IMAP_CAP_IDLE);
+    return imap_pool_caps(account->pool, &caps) && imap_caps_has(&caps, cap);
 }
 
 bool watch_current_locked(const struct account *account, const struct mailbox *mailbox)
 {
     const struct watch *watch = &account->watch;
     return watch->selected == mailbox && watch->exact && watch->exists == mailbox->columns.count &&
-           idles(account);
+           account_offers(account, IMAP_CAP_IDLE);
 }
 
 /* What is heard last while nothing is amiss is as good as asking. */
@@ -60,30 +60,34 @@ static void check_uidvalidity(struct account *account, struct mailbox *mailbox,
     }
 }
 
-static bool proves_unchanged(const struct mailbox *mailbox, const struct imap_selected *selected)
+static bool proves_unchanged(const struct mailbox *mailbox, const struct watch *watch)
 {
-    return mailbox->known && mailbox->uidnext && selected->uidnext == mailbox->uidnext && mailbox->modseq &&
-           selected->highestmodseq == mailbox->modseq && selected->exists == mailbox->columns.count;
+    return mailbox->known && mailbox->uidnext && watch->uidnext == mailbox->uidnext && mailbox->modseq &&
+           watch->modseq == mailbox->modseq && watch->exists == mailbox->columns.count;
 }
 
 static void watch_select(struct account *account, struct mailbox *mailbox,
-                         const struct imap_selected *selected)
+                         const struct imap_selected *selected, bool resumed)
 {
     struct watch *watch = &account->watch;
     watch->selected = mailbox;
     watch->exists = selected->exists;
+    watch->empty = !selected->exists;
     watch->uidnext = selected->uidnext;
-    watch->modseq = selected->highestmodseq;
-    watch->exact = proves_unchanged(mailbox, selected);
+    watch->modseq = account_offers(account, IMAP_CAP_CONDSTORE) ? selected->highestmodseq : 0;
+    watch->exact = watch->numbered = proves_unchanged(mailbox, watch);
     watch->last = mailbox;
+    watch->resume.holds = resumed && !watch->exact && resume_fits_locked(&watch->resume, mailbox);
     heard(watch);
     if (mailbox->sync)
         sync_selected_locked(mailbox);
     else if (!watch->exact)
         sync_begin_locked(mailbox); /* the line was lost, say: what has changed meanwhile? */
+    /* Who has not taken them by now would put them over what is told from here on. */
+    resume_drop(&watch->resume);
 }
 
-void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected)
+void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected, bool resumed)
 {
     struct account *account = arg;
     account_lock(account);
@@ -93,7 +97,7 @@ void watch_selected(void *arg, unsigned connection, const struct imap_selected *
     if (mailbox) {
         check_uidvalidity(account, mailbox, selected);
         if (connection == WATCHER)
-            watch_select(account, mailbox, selected);
+            watch_select(account, mailbox, selected, resumed);
     }
     account_unlock(account);
 }
@@ -157,57 +161,95 @@ static void forget_one(struct mailbox *mailbox, uint32_t uid)
     delta_apply_locked(mailbox, &(struct delta){.gone = &uid, .gone_count = 1});
 }
 
+/* The UID of a sequence number, by its place in the columns; 0: not known. */
+static uint32_t uid_at(const struct watch *watch, uint32_t seq)
+{
+    const struct columns *columns = &watch->selected->columns;
+    return watch->exact && watch->numbered && seq && seq <= columns->count ? columns->uid[seq - 1] : 0;
+}
+
+/* The UID of the row that an EXPUNGE takes away; 0: it has none, or nobody knows which. */
+static uint32_t expunged_row(const struct watch *watch, uint32_t seq, uint32_t uid)
+{
+    const struct mailbox *mailbox = watch->selected;
+    const uint32_t listed = uid_at(watch, seq);
+    size_t at = 0;
+    if (listed)
+        return !uid || uid == listed ? listed : 0;
+    if (watch->exact)
+        return uid && columns_find(&mailbox->columns, uid, &at) ? uid : 0;
+    return mailbox->known && !sync_collecting_locked(mailbox) ? uid : 0;
+}
+
 static void on_expunge(struct account *account, uint32_t seq, uint32_t uid)
 {
     struct watch *watch = &account->watch;
     struct mailbox *mailbox = watch->selected;
-    const struct columns *columns = &mailbox->columns;
+    const uint32_t row = expunged_row(watch, seq, uid);
     if (!seq || seq > watch->exists)
         return;
     watch->exists--;
-    const bool row_known = watch->exact && seq <= columns->count;
-    if (row_known && (!uid || columns->uid[seq - 1] == uid))
-        forget_one(mailbox, columns->uid[seq - 1]);
-    else if (!row_known && sync_collecting_locked(mailbox))
+    /* One of those being collected; unless it has no UID and may be any. */
+    const bool collected =
+        !uid_at(watch, seq) && sync_collecting_locked(mailbox) && (uid || !watch->exact || watch->numbered);
+    if (row)
+        forget_one(mailbox, row);
+    else if (collected)
         sync_expunged_locked(mailbox->sync, uid);
-    else if (!row_known && uid && mailbox->known && !watch->exact)
-        forget_one(mailbox, uid);
     else
         lose_track(account);
+}
+
+/* Those that the columns don't hold may be among what is being collected. */
+static void vanish_collected(struct sync *sync, const struct imap_seqset *uids)
+{
+    for (size_t i = 0; i < uids->count; i++)
+        for (uint64_t uid = uids->ranges[i].first; uid <= uids->ranges[i].last; uid++)
+            sync_expunged_locked(sync, (uint32_t)uid);
 }
 
 static void on_vanished(struct account *account, const struct imap_seqset *uids)
 {
     struct watch *watch = &account->watch;
     struct mailbox *mailbox = watch->selected;
-    const struct columns *columns = &mailbox->columns;
+    const bool all_known = watch->exact && watch->exists == mailbox->columns.count;
     const uint64_t told = imap_seqset_size(uids);
-    watch->exists = told < watch->exists ? watch->exists - (uint32_t)told : 0;
-    uint32_t *gone = imap_xreallocarray(NULL, columns->count + 1, sizeof *gone);
-    size_t count = 0;
-    for (size_t i = 0; i < columns->count; i++)
-        if (imap_seqset_contains(uids, columns->uid[i]))
-            gone[count++] = columns->uid[i];
-    delta_apply_locked(mailbox, &(struct delta){.gone = gone, .gone_count = count});
+    uint32_t *gone = NULL;
+    size_t known = columns_in_set(&mailbox->columns, uids, &gone);
+    /* While they are being compared the columns are what they were, and what has gone is put to it later. */
+    if (known && (watch->exact || !sync_collecting_locked(mailbox)))
+        delta_apply_locked(mailbox, &(struct delta){.gone = gone, .gone_count = known});
+    else
+        known = 0;
     free(gone);
-    if (count != told || sync_collecting_locked(mailbox))
+    if (all_known) { /* what else is named never was */
+        watch->exists = (uint32_t)mailbox->columns.count;
+        return;
+    }
+    const uint64_t before = watch->exists;
+    const uint64_t at_least = watch->exact ? mailbox->columns.count : 0;
+    const bool possible = told <= before && before - told >= at_least;
+    if (possible)
+        watch->exists = (uint32_t)(before - told);
+    else if (watch->exact)
+        watch->exists = (uint32_t)at_least; /* what the columns still hold was not named */
+    if (possible && sync_collecting_locked(mailbox))
+        vanish_collected(mailbox->sync, uids);
+    else if (!possible || told > known)
         lose_track(account);
 }
 
 static void on_flags(struct account *account, const struct row *row)
 {
-    struct mailbox *mailbox = account->watch.selected;
+    const struct watch *watch = &account->watch;
+    struct mailbox *mailbox = watch->selected;
+    const bool collecting = sync_collecting_locked(mailbox);
     size_t at = 0;
-    if (!sync_collecting_locked(mailbox)) {
-        /* A message that is not known yet comes with EXISTS and is asked for in full. */
-        if (columns_find(&mailbox->columns, row->uid, &at))
-            delta_apply_locked(mailbox, &(struct delta){.rows = row, .row_count = 1});
-        return;
-    }
-    /* The answers of a sync of all messages come by themselves, this one among them. */
-    if (mailbox->sync->mode == SYNC_NEW || mailbox->sync->phase == SYNC_MISSING)
-        if (columns_find(&mailbox->columns, row->uid, &at))
-            sync_add_row(mailbox->sync, row);
+    if (collecting)
+        sync_flags_locked(mailbox->sync, row);
+    /* A message that is not known yet comes with EXISTS and is asked for in full. */
+    if ((!collecting || watch->exact) && columns_find(&mailbox->columns, row->uid, &at))
+        delta_apply_locked(mailbox, &(struct delta){.rows = row, .row_count = 1});
 }
 
 static void on_fetch(struct account *account, const struct imap_fetch *fetch, uint32_t uid)
@@ -219,8 +261,8 @@ static void on_fetch(struct account *account, const struct imap_fetch *fetch, ui
     sync_row_of(account, &flags_only, &row);
     account_lock(account);
     struct mailbox *mailbox = account->watch.selected;
-    if (mailbox && !row.uid && account->watch.exact && fetch->seq && fetch->seq <= mailbox->columns.count)
-        row.uid = mailbox->columns.uid[fetch->seq - 1];
+    if (mailbox && !row.uid)
+        row.uid = uid_at(&account->watch, fetch->seq);
     if (mailbox && row.uid)
         on_flags(account, &row);
     else if (mailbox && fetch->seq <= account->watch.exists)
@@ -250,6 +292,6 @@ void watch_untagged(void *arg, unsigned connection, const char *mailbox, const s
         return;
     if (response->type != IMAP_RESP_FETCH)
         on_news(arg, response, uid);
-    else if (response->fetch.has & IMAP_FETCH_FLAGS)
+    else if (response->fetch.has & (IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ))
         on_fetch(arg, &response->fetch, uid ? uid : response->fetch.uid);
 }

@@ -2,14 +2,14 @@
 /*
  * watch: what connection 0 sees of the mailbox it has selected, turned into deltas.
  *
- * The columns are `exact` when they hold precisely the messages that the server has announced on this
- * selection, so that sequence number n is the n-th row. Guarded by the account lock; `exists` is changed
+ * The columns are `exact` when they hold the messages that the server has announced on this selection, but
+ * for those announced last, which are being asked for. Guarded by the account lock; `exists` is changed
  * only on the thread of connection 0.
  */
 #ifndef FS_WATCH_H
 #define FS_WATCH_H
 
-#include "account.h"
+#include "resume.h"
 
 struct sync;
 
@@ -17,14 +17,17 @@ struct watch {
     struct mailbox *selected; /* NULL: none, or one that is not in the tree */
     struct mailbox *last;     /* the one selected last: watched again after an outage */
     uint32_t exists;          /* as announced, less what was expunged since */
+    bool empty;               /* when it was selected; not if it became so by what was expunged since */
     uint32_t uidnext;         /* of the SELECT; 0: not told */
-    uint64_t modseq;          /* likewise */
+    uint64_t modseq;          /* likewise: HIGHESTMODSEQ; 0 without CONDSTORE */
     bool exact;
+    bool numbered;        /* they were as many as announced, so that sequence number n is the n-th row */
+    struct resume resume; /* what the SELECT under way tells */
     struct sync *queue, **queue_tail; /* syncs in the order asked for; the first one runs */
 };
 
 /* The pool's callbacks; arg is the account. */
-void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected);
+void watch_selected(void *arg, unsigned connection, const struct imap_selected *selected, bool resumed);
 void watch_deselected(void *arg, unsigned connection, const char *mailbox_name);
 void watch_untagged(void *arg, unsigned connection, const char *mailbox, const struct imap_response *response,
                     uint32_t uid);

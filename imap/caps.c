@@ -62,7 +62,7 @@ static const uint64_t rev2_contains =
 
 void imap_caps_clear(struct imap_caps *caps)
 {
-    caps->bits = 0;
+    caps->bits = caps->hidden = 0;
     caps->text[0] = '\0';
 }
 
@@ -105,7 +105,44 @@ bool imap_caps_has(const struct imap_caps *caps, enum imap_cap cap)
     uint64_t bits = caps->bits;
     if ((bits & BIT(IMAP_CAP_IMAP4REV2)) && !(bits & BIT(IMAP_CAP_IMAP4REV1)))
         bits |= rev2_contains;
-    return (bits & BIT(cap)) != 0;
+    return (bits & ~caps->hidden & BIT(cap)) != 0;
+}
+
+/* NAME, or NAME=value. */
+static bool is_named(const char *word, size_t word_len, const char *name, size_t len)
+{
+    return len > 0 && word_len >= len && strncasecmp(word, name, len) == 0 &&
+           (word_len == len || word[len] == '=');
+}
+
+static void hide_one(struct imap_caps *caps, const char *name, size_t len)
+{
+    char *to = caps->text;
+    for (unsigned cap = 0; cap < IMAP_CAP_COUNT; cap++)
+        if (is_named(cap_names[cap], strlen(cap_names[cap]), name, len))
+            caps->hidden |= BIT(cap);
+    for (const char *word = caps->text; *word; word += strspn(word, " ")) {
+        size_t word_len = strcspn(word, " ");
+        if (!is_named(word, word_len, name, len)) {
+            if (to > caps->text)
+                *to++ = ' ';
+            memmove(to, word, word_len);
+            to += word_len;
+        }
+        word += word_len;
+    }
+    *to = '\0';
+}
+
+void imap_caps_hide(struct imap_caps *caps, const char *names)
+{
+    for (const char *name = names; *name; name += strspn(name, ", ")) {
+        size_t len = strcspn(name, ", ");
+        hide_one(caps, name, len);
+        name += len;
+    }
+    if (caps->hidden & BIT(IMAP_CAP_CONDSTORE))
+        hide_one(caps, "QRESYNC", strlen("QRESYNC"));
 }
 
 /* The word that begins with name and goes on with end ('=') or ends there ('\0'). */

@@ -37,7 +37,9 @@ static void on_untagged(void *arg, const struct imap_response *response)
     const struct imap_pool *pool = conn->pool;
 
     imap_line_note(&conn->line, response);
-    if (!conn->ready || conn->selecting || !pool->events.untagged)
+    if (conn->ready && conn->selecting)
+        imap_conn_select_says(conn, response);
+    if (!conn->ready || conn->enabling || conn->selecting || !pool->events.untagged)
         return;
     pool->events.untagged(pool->arg, conn->index, conn->selected ? conn->selected->name : NULL, response,
                           uid_of(conn->line.session, response));
@@ -111,11 +113,17 @@ static void select_failed(struct imap_conn *conn, const struct imap_error *why)
     imap_job_fail_all(pool, &jobs, &error);
 }
 
+static void start_select(struct imap_conn *conn);
+
 static void on_selected(void *arg, const struct imap_result *result)
 {
     struct imap_conn *conn = arg;
     struct imap_pool *pool = conn->pool;
 
+    if (imap_conn_select_refused(conn, result)) {
+        start_select(conn);
+        return;
+    }
     if (result->status != IMAP_OK) {
         select_failed(conn, result->error);
         return;
@@ -126,7 +134,8 @@ static void on_selected(void *arg, const struct imap_result *result)
     conn->heading = NULL;
     pthread_mutex_unlock(&pool->lock);
     if (pool->events.selected)
-        pool->events.selected(pool->arg, conn->index, imap_session_selected(conn->line.session));
+        pool->events.selected(pool->arg, conn->index, imap_session_selected(conn->line.session),
+                              conn->resuming && !conn->awaits_closed);
 }
 
 /* conn->heading is ours from here on: while selecting is set nobody else changes it. */
@@ -136,8 +145,10 @@ static void start_select(struct imap_conn *conn)
     const char *name = conn->heading->name;
     struct imap_command *command = imap_command_new(conn->pool->read_write ? "SELECT" : "EXAMINE");
 
+    conn->awaits_closed = conn->selected != NULL;
     leave_mailbox(conn);
     imap_command_mailbox(command, name, strlen(name));
+    imap_conn_select_with(conn, name, command);
     imap_command_on(command, &events, conn);
     imap_session_submit(conn->line.session, command, NULL);
 }
@@ -183,7 +194,8 @@ static void take_work(struct imap_conn *conn)
     struct imap_job *job;
     bool behind;
 
-    while (imap_session_state(session) <= IMAP_STATE_SELECTED) {
+    /* What is enabled decides what SELECT asks for, and ENABLE lets nothing pass it anyway. */
+    while (imap_session_state(session) <= IMAP_STATE_SELECTED && !conn->enabling) {
         switch (next_action(conn, &job, &behind)) {
         case IMAP_POOL_TAKE:
             if (behind)
@@ -268,6 +280,7 @@ static void work(struct imap_conn *conn)
     conn->ready = true;
     conn->ready_at = imap_net_now();
     conn->quiet_at = 0;
+    imap_conn_enable(conn);
     imap_pool_conn_up(conn);
     while (turn(conn, &why))
         ;

@@ -48,6 +48,7 @@ void imap_endpoint_copy(const struct imap_endpoint *endpoint, struct imap_endpoi
         .tunnel = copy_string(endpoint->tunnel),
         .user = copy_string(endpoint->user),
         .password = copy_string(endpoint->password),
+        .disable = copy_string(endpoint->disable),
         .timeout_ms = endpoint->timeout_ms,
     };
 }
@@ -70,6 +71,7 @@ void imap_endpoint_fini(struct imap_endpoint *copy)
     free_string(copy->tunnel);
     free_string(copy->user);
     free_string(copy->password);
+    free_string(copy->disable);
     *copy = (struct imap_endpoint){0};
 }
 

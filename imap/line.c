@@ -27,6 +27,8 @@ void imap_line_init_limited(struct imap_line *line, const struct imap_endpoint *
         .endpoint = endpoint,
         .buffer = imap_xmalloc(BUFFER_SIZE),
     };
+    if (endpoint->disable)
+        imap_session_hide_caps(line->session, endpoint->disable);
 }
 
 void imap_line_fini(struct imap_line *line)

@@ -83,6 +83,13 @@ struct imap_conn {
     struct imap_place *left; /* counted; to be told as deselected */
     bool ready;              /* logged in: responses are the caller's business */
     bool idle_broken;        /* the server offers IDLE and refuses it */
+    bool enabling;           /* ENABLE is not answered yet */
+    bool qresync;            /* enabled on this line */
+    bool plain_select;       /* the server refuses parameters of SELECT */
+    bool with_parameters;    /* the SELECT under way has some */
+    bool repeating;          /* it is the one before, without them */
+    bool resuming;           /* the SELECT under way asks what has changed */
+    bool awaits_closed;      /* what comes is still about the mailbox that was (RFC 7162 3.2.11) */
     int64_t ready_at;        /* logged in since */
     int64_t quiet_at;        /* nothing pending since; 0: something is */
     int64_t idle_at;         /* when IDLE was sent */
@@ -186,6 +193,15 @@ bool imap_pool_conn_close(struct imap_conn *conn); /* false: it has something to
 bool imap_pool_given_up(const struct imap_pool *pool, enum imap_job_kind kind, int64_t now);
 /* The thread that ends the jobs whose grace is over. */
 void *imap_pool_clock(void *arg);
+
+/* ---- conn_select.c: QRESYNC and CONDSTORE on the connection that watches --------------------------- */
+void imap_conn_enable(struct imap_conn *conn); /* after login, before anything else is sent */
+/* Appends the parameters to a SELECT or EXAMINE. */
+void imap_conn_select_with(struct imap_conn *conn, const char *mailbox, struct imap_command *command);
+/* An untagged response of SELECT's own. */
+void imap_conn_select_says(struct imap_conn *conn, const struct imap_response *response);
+/* True when it was the parameters that the server did not like: to be repeated without. */
+bool imap_conn_select_refused(struct imap_conn *conn, const struct imap_result *result);
 
 /* ---- conn.c, conn_dial.c, conn_idle.c: the connection's thread ------------------------------------------------- */
 void *imap_conn_main(void *arg);

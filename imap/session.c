@@ -103,6 +103,7 @@ void imap_session_free(struct imap_session **session_ptr)
     imap_buf_fini(&session->behind);
     imap_output_fini(&session->output);
     free(session->welcome);
+    free(session->caps_hidden);
     free(session);
     *session_ptr = NULL;
 }

@@ -42,6 +42,7 @@ struct imap_session {
     char *welcome;          /* the greeting's text */
 
     struct imap_caps caps;
+    char *caps_hidden; /* names, or NULL */
     bool caps_known;
     bool caps_renewed; /* told again since the last LOGIN or AUTHENTICATE was sent */
     struct imap_caps enabled;

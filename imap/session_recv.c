@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,8 +11,17 @@
 void imap_session_take_caps(struct imap_session *session, const struct imap_caps *caps)
 {
     session->caps = *caps;
+    if (session->caps_hidden)
+        imap_caps_hide(&session->caps, session->caps_hidden);
     session->caps_known = true;
     session->caps_renewed = true;
+}
+
+void imap_session_hide_caps(struct imap_session *session, const char *names)
+{
+    free(session->caps_hidden);
+    session->caps_hidden = imap_xstrdup(names);
+    imap_caps_hide(&session->caps, names);
 }
 
 /* ---- tagged answers ----------------------------------------------------------------------------- */

@@ -33,6 +33,7 @@ struct imap_endpoint {
     const char *tunnel; /* a command for /bin/sh that talks IMAP on stdin and stdout; replaces host */
     const char *user;
     const char *password; /* copied by whoever keeps it and wiped when freed */
+    const char *disable;  /* capabilities treated as if not offered, separated by commas; NULL: none */
     unsigned timeout_ms;  /* for connecting, and for silence while an answer is due; 0 is IMAP_USAGE */
 };
 

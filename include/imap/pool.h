@@ -6,7 +6,8 @@
  * (one that has the mailbox selected already, else the least busy, opening more up to the limit) and
  * selects as needed. Connection 0 is the watching one: work marked IMAP_POOL_WATCHER goes there, its
  * session learns UIDs by sequence number, and it idles (RFC 2177) on the mailbox selected last
- * whenever it has nothing to do. The others carry bodies and close when unused for some minutes.
+ * whenever it has nothing to do. It alone enables QRESYNC, else CONDSTORE, where the server offers them: so
+ * it hears VANISHED instead of EXPUNGE, and MODSEQ with each FETCH. The others carry bodies and close when unused for some minutes.
  *
  * A lost line is dialled again with growing pauses (1 s to 60 s). Work waits for that while the
  * outage is younger than the grace time (endpoint timeout); then it fails with IMAP_AGAIN, and new work fails at once
@@ -34,10 +35,24 @@ extern "C" {
 struct imap_pool;
 struct imap_credentials; /* auth.h */
 
+/* What was known of a mailbox when it was up to date last. */
+struct imap_pool_since {
+    uint32_t uidvalidity;
+    uint64_t modseq;   /* HIGHESTMODSEQ of then */
+    uint32_t last_uid; /* the highest UID known; messages above it are not told as changed */
+};
+
 struct imap_pool_events {
+    /* Connection 0 is about to select the mailbox, and the server offers QRESYNC (RFC 7162 3.2.5): it can
+     * tell in the same round trip what has changed. True: since what is in *since_out. May be NULL. */
+    bool (*since)(void *arg, const char *mailbox, struct imap_pool_since *since_out);
+    /* After `since` said true: VANISHED and FETCH as SELECT tells them, before its `selected`. */
+    void (*changed)(void *arg, const char *mailbox, const struct imap_response *response);
     /* A mailbox was selected (again) on this connection; all that was known by sequence number is
-     * void. Comes before any `untagged` of that selection that follows the SELECT's tagged OK. */
-    void (*selected)(void *arg, unsigned connection, const struct imap_selected *selected);
+     * void. Comes before any `untagged` of that selection that follows the SELECT's tagged OK.
+     * resumed: `since` was asked, and `changed` has told all that the server said to it. Else what
+     * `changed` may have told since then is void. */
+    void (*selected)(void *arg, unsigned connection, const struct imap_selected *selected, bool resumed);
     /* The connection left its mailbox: another one is selected next, or the line was lost. */
     void (*deselected)(void *arg, unsigned connection, const char *mailbox);
     /* An untagged response outside SELECT's own; mailbox is the selected one or NULL. uid is the UID

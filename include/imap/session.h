@@ -81,6 +81,9 @@ void imap_session_continue(struct imap_session *session, const char *line, size_
  * submitted command is sent. */
 void imap_session_idle_done(struct imap_session *session);
 
+/* Capabilities that are to be treated as if they were not offered (imap_caps_hide), from now on; copied. */
+void imap_session_hide_caps(struct imap_session *session, const char *names);
+
 enum imap_state imap_session_state(const struct imap_session *session);
 /* Why the session is dead, IMAP_OK inside while it is not: imap_session_pull tells only by this. */
 const struct imap_error *imap_session_fate(const struct imap_session *session);

@@ -138,6 +138,7 @@ enum imap_cap {
 
 struct imap_caps {
     uint64_t bits;                 /* 1 << enum imap_cap */
+    uint64_t hidden;               /* likewise: imap_caps_hide */
     char text[IMAP_CAPS_TEXT_MAX]; /* every word as received, upper-cased, single spaces */
 };
 
@@ -146,6 +147,9 @@ void imap_caps_add(struct imap_caps *caps, const char *word, size_t len);
 bool imap_caps_has(const struct imap_caps *caps, enum imap_cap cap);
 /* Any capability by name, known here or not, case-insensitively ("XFOO", "AUTH=SCRAM-SHA-256"). */
 bool imap_caps_has_name(const struct imap_caps *caps, const char *name);
+/* Takes out what the names (separated by commas or spaces) say, as if it had not been offered: NAME also takes
+ * out NAME=value, and CONDSTORE what builds upon it, QRESYNC. */
+void imap_caps_hide(struct imap_caps *caps, const char *names);
 /* For NAME=value returns the value's start (ends at a space or NUL), else NULL. */
 const char *imap_caps_value(const struct imap_caps *caps, const char *name);
 

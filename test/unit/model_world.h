@@ -41,12 +41,16 @@ static struct world {
     enum imap_status list_status;
     bool refuses_extended;
     unsigned listed; /* LIST commands seen */
+    bool resumes;    /* SELECT was asked what has changed */
+    unsigned poll_ms;
+    struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
+    size_t status_count;
+    bool refuses_status;
     char last_list[256];
     /* what was told */
-    char told[4096]; /* "+3 -2 ~1 L" and so on, in order */
-    unsigned lines;  /* of log; the last one: */
+    char told[65536]; /* "+3 -2 ~1 L" and so on, in order */
+    unsigned lines;   /* of log; the last one: */
     char line[512];
-    unsigned poll_ms;
 } world;
 
 /* ---- the pool ---- */
@@ -56,7 +60,10 @@ static inline void world_done(struct imap_command *command, enum imap_status sta
     struct imap_error err = {0};
     if (status)
         imap_error_set(&err, status, "made up");
-    const struct imap_result result = {.status = status, .bad = bad, .error = &err};
+    const struct imap_text text = {.text = ""};
+    const bool said = !status || status == IMAP_NO || status == IMAP_GONE;
+    const struct imap_result result = {
+        .status = status, .bad = bad, .text = said ? &text : NULL, .error = &err};
     command->events.done(command->arg, &result);
     imap_command_free(&command);
 }
@@ -71,6 +78,21 @@ static void world_lists(struct imap_command *command, const struct imap_list *li
     }
 }
 
+/* True when that was the end of it. */
+static inline bool world_answers_status(struct imap_command *command)
+{
+    if (world.refuses_status) {
+        world_done(command, IMAP_NO, false);
+        return true;
+    }
+    for (size_t i = 0; i < world.status_count; i++) {
+        struct imap_response response = {.type = IMAP_RESP_STATUS, .status = world.statuses[i]};
+        response.status.name_len = strlen(world.statuses[i].name);
+        command->events.response(command->arg, &response);
+    }
+    return false;
+}
+
 static bool world_answers_tree(struct imap_command *command)
 {
     const char *verb = command->verb->name;
@@ -82,6 +104,8 @@ static bool world_answers_tree(struct imap_command *command)
             return true;
         }
         world_lists(command, world.lists, world.list_count, IMAP_RESP_LIST);
+        if (strstr(world.last_list, " STATUS ") && world_answers_status(command))
+            return true;
         world_done(command, world.list_status, false);
     } else if (!strcmp(verb, "LSUB")) {
         world_lists(command, world.lsubs, world.lsub_count, IMAP_RESP_LSUB);
@@ -191,13 +215,51 @@ static inline void selects_on(unsigned connection, const char *name, uint32_t ex
                                            .uidvalidity = uidvalidity,
                                            .uidnext = uidnext,
                                            .highestmodseq = modseq};
-    world.events.selected(world.account, connection, &selected);
+    world.events.selected(world.account, connection, &selected, world.resumes);
 }
 
 static inline void selects(const char *name, uint32_t exists, uint32_t uidvalidity, uint32_t uidnext,
                            uint64_t modseq)
 {
     selects_on(0, name, exists, uidvalidity, uidnext, modseq);
+}
+
+/* The pool is about to select it: what the model wants to know of changes, "" for nothing. */
+static inline void resumes(const char *name, const char *expected)
+{
+    struct imap_pool_since since = {0};
+    char text[80] = "";
+    world.resumes = world.events.since(world.account, name, &since);
+    if (world.resumes)
+        snprintf(text, sizeof text, "%u %llu 1:%u", since.uidvalidity, (unsigned long long)since.modseq,
+                 since.last_uid);
+    ck_assert_str_eq(text, expected);
+}
+
+static inline void vanishes(uint32_t first, uint32_t last, bool earlier, bool selecting)
+{
+    struct imap_range range = {first, last};
+    const struct imap_seqset set = {.ranges = &range, .count = 1};
+    const struct imap_response response = {.type = IMAP_RESP_VANISHED,
+                                           .vanished = {.earlier = earlier, .uids = &set}};
+    if (selecting)
+        world.events.changed(world.account, "INBOX", &response);
+    else
+        world.events.untagged(world.account, 0, "INBOX", &response, 0);
+}
+
+/* Within SELECT. */
+static inline void changes(uint32_t uid, unsigned system, uint64_t modseq)
+{
+    const struct imap_response response = {
+        .type = IMAP_RESP_FETCH,
+        .number = 1,
+        .fetch = {.seq = 1,
+                  .uid = uid,
+                  .has = (uid ? IMAP_FETCH_UID : 0) | IMAP_FETCH_FLAGS | (modseq ? IMAP_FETCH_MODSEQ : 0),
+                  .flags = {.system = system},
+                  .modseq = modseq}};
+    world.events.changed(world.account, "INBOX", &response);
 }
 
 static inline void leaves(const char *name)
@@ -240,6 +302,23 @@ static inline void answers(struct imap_command *command, uint32_t uid, unsigned 
                   .uid = uid,
                   .has = IMAP_FETCH_UID | has,
                   .flags = {.system = system},
+                  .size = (has & IMAP_FETCH_SIZE) ? uid * 100ull : 0,
+                  .internaldate = {.unix_seconds = (has & IMAP_FETCH_INTERNALDATE) ? 1000 + uid : 0}}};
+    says(&response, uid);
+    command->events.response(command->arg, &response);
+}
+
+static inline void answers_modseq(struct imap_command *command, uint32_t uid, unsigned has, unsigned system,
+                                  uint64_t modseq)
+{
+    const struct imap_response response = {
+        .type = IMAP_RESP_FETCH,
+        .number = uid,
+        .fetch = {.seq = uid,
+                  .uid = uid,
+                  .has = IMAP_FETCH_UID | IMAP_FETCH_MODSEQ | has,
+                  .flags = {.system = system},
+                  .modseq = modseq,
                   .size = (has & IMAP_FETCH_SIZE) ? uid * 100ull : 0,
                   .internaldate = {.unix_seconds = (has & IMAP_FETCH_INTERNALDATE) ? 1000 + uid : 0}}};
     says(&response, uid);

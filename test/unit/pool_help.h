@@ -52,6 +52,12 @@ struct world {
     unsigned selected_connection;
     uint32_t selected_uidvalidity, selected_exists, last_exists;
 
+    /* QRESYNC */
+    bool knows; /* what `since` answers, and with what */
+    struct imap_pool_since since;
+    bool resumed;       /* as told last */
+    char changes[1024]; /* "VANISHED(EARLIER) 3", "FETCH 5", one after the other */
+
     struct ask asks[ASKS_MAX];
     unsigned asked, answered;
 };
@@ -165,11 +171,13 @@ static inline unsigned seen(struct world *world, int connection, const char *pre
 
 /* ---- the pool's events ------------------------------------------------------------------------------ */
 
-static inline void on_selected(void *arg, unsigned connection, const struct imap_selected *selected)
+static inline void on_selected(void *arg, unsigned connection, const struct imap_selected *selected,
+                               bool resumed)
 {
     struct world *world = arg;
     CHANGE(world, {
         world->selected++;
+        world->resumed = resumed;
         world->selected_connection = connection;
         world->selected_uidvalidity = selected->uidvalidity;
         world->selected_exists = selected->exists;
@@ -197,6 +205,29 @@ static inline void on_untagged(void *arg, unsigned connection, const char *mailb
         if (response->type == IMAP_RESP_EXISTS)
             world->last_exists = response->number;
     });
+}
+
+static inline bool on_since(void *arg, const char *mailbox, struct imap_pool_since *since_out)
+{
+    struct world *world = arg;
+    (void)mailbox;
+    pthread_mutex_lock(&world->lock);
+    bool knows = world->knows;
+    *since_out = world->since;
+    pthread_mutex_unlock(&world->lock);
+    return knows;
+}
+
+static inline void on_changed(void *arg, const char *mailbox, const struct imap_response *response)
+{
+    struct world *world = arg;
+    char text[128];
+    if (response->type == IMAP_RESP_VANISHED)
+        snprintf(text, sizeof(text), "%s VANISHED%s %u;", mailbox,
+                 response->vanished.earlier ? "(EARLIER)" : "", response->vanished.uids->ranges[0].first);
+    else
+        snprintf(text, sizeof(text), "%s %s %u;", mailbox, response->name, response->fetch.uid);
+    CHANGE(world, strncat(world->changes, text, sizeof(world->changes) - strlen(world->changes) - 1));
 }
 
 static inline void on_reachable(void *arg, const struct imap_error *error)
@@ -228,7 +259,9 @@ static inline struct world *world_new(void)
 
 static inline void world_pool(struct world *world, unsigned connections, unsigned timeout_ms)
 {
-    static const struct imap_pool_events events = {.selected = on_selected,
+    static const struct imap_pool_events events = {.since = on_since,
+                                                   .changed = on_changed,
+                                                   .selected = on_selected,
                                                    .deselected = on_deselected,
                                                    .untagged = on_untagged,
                                                    .reachable = on_reachable};

@@ -143,6 +143,38 @@ START_TEST(a_long_list_is_cut_at_a_word)
 }
 END_TEST
 
+START_TEST(what_is_hidden_is_not_offered)
+{
+    struct imap_caps caps;
+    imap_caps_clear(&caps);
+    const char *const words[] = {"IMAP4rev1", "AUTH=PLAIN", "AUTH=X", "QRESYNC", "IDLE", "APPENDLIMIT=5"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        imap_caps_add(&caps, words[i], strlen(words[i]));
+    imap_caps_hide(&caps, "idle,,AUTH QRESYNCING");
+    ck_assert(!imap_caps_has(&caps, IMAP_CAP_IDLE));
+    ck_assert(!imap_caps_has_name(&caps, "IDLE"));
+    ck_assert(!imap_caps_has(&caps, IMAP_CAP_AUTH_PLAIN));
+    ck_assert_str_eq(caps.text, "IMAP4REV1 QRESYNC APPENDLIMIT=5");
+    ck_assert(imap_caps_has(&caps, IMAP_CAP_QRESYNC));
+    /* without QRESYNC there is still what it implied; without that nothing that builds upon it */
+    imap_caps_hide(&caps, "QRESYNC");
+    ck_assert(!imap_caps_has(&caps, IMAP_CAP_QRESYNC));
+    ck_assert(imap_caps_has(&caps, IMAP_CAP_CONDSTORE));
+    imap_caps_clear(&caps);
+    imap_caps_add(&caps, "QRESYNC", 7);
+    ck_assert(imap_caps_has(&caps, IMAP_CAP_QRESYNC)); /* clearing forgets what was hidden */
+    imap_caps_hide(&caps, "CONDSTORE");
+    ck_assert(!imap_caps_has(&caps, IMAP_CAP_QRESYNC));
+    ck_assert(!imap_caps_has_name(&caps, "QRESYNC"));
+    /* nor does what another one contains come in by that */
+    imap_caps_clear(&caps);
+    imap_caps_add(&caps, "IMAP4rev2", 9);
+    imap_caps_hide(&caps, "LIST-STATUS");
+    ck_assert(!imap_caps_has(&caps, IMAP_CAP_LIST_STATUS));
+    ck_assert(imap_caps_has(&caps, IMAP_CAP_IDLE));
+}
+END_TEST
+
 START_TEST(odd_words_are_passed_over)
 {
     struct imap_caps caps;
@@ -162,4 +194,5 @@ START_TEST(odd_words_are_passed_over)
 END_TEST
 
 UNIT_MAIN("caps", knows_words_in_any_case, every_bit_has_a_name_of_its_own, values,
-          rev2_alone_contains_what_it_contains, a_long_list_is_cut_at_a_word, odd_words_are_passed_over)
+          rev2_alone_contains_what_it_contains, a_long_list_is_cut_at_a_word, what_is_hidden_is_not_offered,
+          odd_words_are_passed_over)

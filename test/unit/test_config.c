@@ -80,6 +80,7 @@ START_TEST(every_option)
     struct config config =
         good("imapfs -o tls=none,connections=16,timeout=5,poll=0,cache_dir=/c,cache_size=3M "
              "-o uid=7,gid=8,umask=027,allow_other,cafile=/ca,clientcert=/cert,clientkey=/key "
+             "-o disable=QRESYNC,X-GM-EXT-1,noatime,disable=LITERAL+ "
              "-o tunnel=ssh,passcmd=pass,max_threads=8,auth=scram-sha-256:login imap://u@h:1/ -f /mnt");
 
     ck_assert_int_eq(config.endpoint.tls, IMAP_TLS_NONE);
@@ -100,6 +101,8 @@ START_TEST(every_option)
     ck_assert_str_eq(config.auth, "scram-sha-256 login");
     ck_assert_ptr_null(config.tokencmd);
     ck_assert_str_eq(config.endpoint.port, "1");
+    ck_assert_str_eq(config.endpoint.disable, "QRESYNC,X-GM-EXT-1,LITERAL+");
+    ck_assert_str_eq(config.mount_flags, "noatime");
     config_fini(&config);
 }
 END_TEST
@@ -216,6 +219,8 @@ START_TEST(wrong)
         {"-o timeout=5s", "timeout"},
         {"-o timeout=-5", "timeout"},
         {"-o timeout=99999999999999999999999", "timeout"},
+        {"-o disable=", "disable"},
+        {"-o disable=IDLE,tls=none,ACL", "ACL"},
         {"-o connections=0", "connections"},
         {"-o connections=17", "connections"},
         {"-o poll=86401", "poll"},
