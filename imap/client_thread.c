@@ -59,9 +59,10 @@ static void on_unasked(void *arg, const struct imap_response *response)
 static void on_trace(void *arg, enum imap_trace_direction direction, const char *line, size_t len)
 {
     struct imap_client *client = arg;
+    bool untagged = direction == IMAP_TRACE_SERVER && len > 0 && line[0] == '*';
 
     imap_log_add(&client->log, direction, line, len);
-    if (client->events.trace)
+    if (client->events.trace && !(untagged && client->events.trace_level == IMAP_TRACE_COMMANDS))
         client->events.trace(client->events.arg, direction, line, len);
 }
 

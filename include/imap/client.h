@@ -35,6 +35,12 @@ extern "C" {
 struct imap_client;
 struct imap_credentials; /* auth.h */
 
+/* How much `trace` is told (imaplib's debug levels); the log of imap_client_log has everything. */
+enum imap_trace_level {
+    IMAP_TRACE_ALL,     /* every line in both directions */
+    IMAP_TRACE_COMMANDS /* no untagged responses: commands, "+" and what became of each */
+};
+
 struct imap_client_events { /* any may be NULL */
     /* Every untagged response, those that answer a verb too (imaplib's untagged_responses). */
     void (*untagged)(void *arg, const struct imap_response *response);
@@ -42,6 +48,7 @@ struct imap_client_events { /* any may be NULL */
     void (*lost)(void *arg, const struct imap_error *why);
     /* The protocol, line by line, secrets masked (session.h). */
     void (*trace)(void *arg, enum imap_trace_direction direction, const char *line, size_t len);
+    enum imap_trace_level trace_level;
     void *arg;
 };
 

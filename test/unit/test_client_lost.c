@@ -550,6 +550,42 @@ static bool send_long(struct fake_client *peer, const char *tag, const char *com
            fake_ok(peer, tag, "done");
 }
 
+static void trace_line(void *arg, enum imap_trace_direction direction, const char *line, size_t len)
+{
+    struct lines *lines = arg;
+    size_t used = strlen(lines->text);
+
+    lines->count++;
+    snprintf(lines->text + used, sizeof(lines->text) - used, "%c: %.*s\n",
+             direction == IMAP_TRACE_CLIENT ? 'C' : 'S', (int)len, line);
+}
+
+START_TEST(the_trace_has_levels)
+{
+    for (int level = IMAP_TRACE_ALL; level <= IMAP_TRACE_COMMANDS; level++) {
+        struct lines *lines = calloc(1, sizeof(*lines));
+        struct imap_client_options options;
+        struct imap_client *client;
+        struct world *world = world_new();
+
+        world_connect(world);
+        options = world->options;
+        options.no_login = true;
+        options.events = (struct imap_client_events){
+            .trace = trace_line, .trace_level = (enum imap_trace_level)level, .arg = lines};
+        ck_assert_int_eq(imap_client_connect(&options, &client, NULL), IMAP_OK);
+        ck_assert_int_eq(imap_client_capability(client, NULL), IMAP_OK);
+        imap_client_free(&client);
+        ck_assert_ptr_nonnull(strstr(lines->text, " CAPABILITY\n"));
+        ck_assert_ptr_nonnull(strstr(lines->text, "S: a1 OK "));
+        ck_assert_int_eq(strstr(lines->text, "S: * CAPABILITY ") != NULL, level == IMAP_TRACE_ALL);
+        ck_assert_int_eq(strstr(lines->text, "S: * OK ready") != NULL, level == IMAP_TRACE_ALL);
+        free(lines);
+        world_free(world);
+    }
+}
+END_TEST
+
 START_TEST(the_log)
 {
     struct world *world = world_new();
@@ -618,4 +654,4 @@ UNIT_MAIN("client_lost", every_pending_verb_ends_once, a_dead_client_says_so, th
           freed_with_verbs_pending, freed_during_a_procedure, logging_out, logging_out_of_rude_servers,
           logging_in_by_hand, idling_gives_way_to_procedures, a_procedure_that_takes_too_long,
           cancelling_procedures, cancelling_a_procedure_that_ends, authenticating_by_hand, starting_tls,
-          the_log, names)
+          the_trace_has_levels, the_log, names)
