@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define PATIENCE_MAX_NS 50000
-#define PATIENCE_DISTURBED_NS 30000     /* offering the processor took so long: somebody took it ... */
+#define PATIENCE_DISTURBED_NS 100000    /* offering the processor took so long: somebody took it ... */
 #define PATIENCE_LEAVE_ALONE_NS 2000000 /* ... and has it for himself for a while */
 
 /* All zeroes: sleep at once. */
