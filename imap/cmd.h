@@ -45,8 +45,7 @@ struct imap_command {
     void *owned;        /* by the command, given back by release */
     void (*release)(void *owned);
 
-    bool has_set;           /* for the verbs with IMAP_VERB_SET ... */
-    bool saved_set;         /* ... or "$", the last SEARCH's messages: known to the server alone (RFC 5182) */
+    bool has_set;           /* for the verbs with IMAP_VERB_SET; not for "$", which the server alone knows */
     struct imap_seqset set; /* if has_set */
     char *mailbox;          /* the first one given, or NULL */
     size_t mailbox_len;

@@ -48,7 +48,6 @@ void imap_command_set(struct imap_command *command, const char *set)
 {
     struct imap_seqset parsed = {0};
     if (strcmp(set, "$") == 0) {
-        command->saved_set = true;
         imap_command_add_space(command);
         imap_command_add_text(command, set, 1);
         return;
