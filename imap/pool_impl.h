@@ -18,37 +18,9 @@
 #include "imap/pool.h"
 
 #include "line.h"
+#include "pool_queue.h"
 
 #define IMAP_POOL_MAX 16
-
-enum imap_job_kind { IMAP_JOB_WATCH, IMAP_JOB_WORK, IMAP_JOB_KINDS };
-
-struct imap_job {
-    struct imap_job *next;
-    struct imap_command *command;
-    struct imap_command_events events; /* the caller's ... */
-    void *arg;                         /* ... to whom ours pass on */
-    struct imap_place *place;          /* counted */
-    struct imap_conn *conn;            /* who took it */
-    enum imap_job_kind kind;
-    bool urgent;
-    uint64_t weight, number; /* number: in order of submission */
-    int64_t queued_ms;
-};
-
-struct imap_job_queue {
-    struct imap_job *first, **tail;
-};
-
-/* A mailbox that jobs need or a connection has selected. Having none is a place too. */
-struct imap_place {
-    struct imap_place *next;                        /* guarded by lock */
-    unsigned refs;                                  /* guarded by lock */
-    char *name;                                     /* constant; wire bytes; NULL: no mailbox */
-    struct imap_job_queue queue[IMAP_JOB_KINDS][2]; /* guarded by lock; [][urgent] */
-    uint64_t weight;                                /* guarded by lock: of all that is queued */
-    unsigned changes;                               /* guarded by lock: imap_pool_mailbox_changed */
-};
 
 enum imap_conn_state {
     IMAP_CONN_OFF,
@@ -146,28 +118,6 @@ struct imap_pool {
     struct imap_conn conn[IMAP_POOL_MAX];
 };
 
-/* ---- pool_queue.c: jobs waiting; with the lock --------------------------------------------------- */
-struct imap_place *imap_place_get(struct imap_pool *pool, const char *name);        /* counted */
-struct imap_place *imap_place_find(const struct imap_pool *pool, const char *name); /* not counted, or NULL */
-struct imap_place *imap_place_ref(struct imap_place *place);
-void imap_place_put(struct imap_pool *pool, struct imap_place **place); /* NULL inside is fine */
-void imap_job_queue_init(struct imap_job_queue *queue);
-void imap_job_enqueue(struct imap_pool *pool, struct imap_job *job);
-/* What is next at this place for one who does these kinds (bits 1 << kind); NULL: nothing. */
-struct imap_job *imap_job_peek(const struct imap_place *place, unsigned kinds);
-bool imap_job_before(const struct imap_job *a, const struct imap_job *b);
-void imap_job_dequeue(struct imap_pool *pool, struct imap_job *job); /* the head of its queue */
-/* Moves what waits of these kinds at place (NULL: anywhere), submitted up to queued_ms, to the end of out. */
-void imap_job_dequeue_all(struct imap_pool *pool, struct imap_place *place, unsigned kinds, int64_t queued_ms,
-                          struct imap_job_queue *out);
-
-/* ---- conn_job.c: between the caller and the session; without the lock --------------------------- */
-struct imap_job *imap_job_new(struct imap_command *command);
-/* Frees a job that is queued nowhere, and its place reference. */
-void imap_job_free(struct imap_pool *pool, struct imap_job *job);
-void imap_job_run(struct imap_conn *conn, struct imap_job *job);
-void imap_job_fail_all(struct imap_pool *pool, struct imap_job_queue *jobs, const struct imap_error *why);
-
 /* ---- pool_sched.c: who does what; with the lock --------------------------------------------------- */
 enum imap_pool_action { IMAP_POOL_NOTHING, IMAP_POOL_TAKE, IMAP_POOL_SELECT };
 /* What conn should do next. TAKE: *job_out, still queued. SELECT: conn->heading, for which nothing
@@ -203,7 +153,7 @@ void imap_conn_select_says(struct imap_conn *conn, const struct imap_response *r
 /* True when it was the parameters that the server did not like: to be repeated without. */
 bool imap_conn_select_refused(struct imap_conn *conn, const struct imap_result *result);
 
-/* ---- conn.c, conn_dial.c, conn_idle.c: the connection's thread ------------------------------------------------- */
+/* ---- conn.c, conn_dial.c, conn_idle.c: the connection's thread -------------------------------------- */
 void *imap_conn_main(void *arg);
 /* Connects and logs in. */
 enum imap_status imap_conn_dial(struct imap_conn *conn, struct imap_error *err) IMAP_CHECK;
