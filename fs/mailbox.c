@@ -295,6 +295,7 @@ void mailbox_reset_locked(struct mailbox *mailbox, uint32_t uidvalidity)
     columns_fini(&mailbox->columns);
     mailbox->known = false;
     mailbox->proven_ms = 0;
+    mailbox->cover.calm = false;
     mailbox->uidnext = 0;
     mailbox->modseq = 0;
     mailbox->uidvalidity = uidvalidity;

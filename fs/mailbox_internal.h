@@ -8,6 +8,7 @@
 #define FS_MAILBOX_INTERNAL_H
 
 #include "columns.h"
+#include "cover.h"
 #include "model.h"
 
 struct sync;
@@ -44,6 +45,7 @@ struct mailbox {
     struct timespec changed;
 
     struct stored stored;
+    struct cover cover;
 
     struct wait_queue waits; /* for a fresh listing */
     struct sync *sync;       /* running or queued, else NULL */

@@ -104,6 +104,7 @@ static void finish(struct sync *sync, const struct imap_error *err)
     mailbox->sync = NULL;
     unqueue(&account->watch, sync);
     free(sync);
+    cover_synced_locked(mailbox, !err);
 }
 
 static void start_next(struct account *account)

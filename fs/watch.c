@@ -20,8 +20,10 @@ bool account_offers(const struct account *account, enum imap_cap cap)
 bool watch_current_locked(const struct account *account, const struct mailbox *mailbox)
 {
     const struct watch *watch = &account->watch;
-    return watch->selected == mailbox && watch->exact && watch->exists == mailbox->columns.count &&
-           account_offers(account, IMAP_CAP_IDLE);
+    if (watch->selected == mailbox)
+        return watch->exact && watch->exists == mailbox->columns.count &&
+               account_offers(account, IMAP_CAP_IDLE);
+    return cover_calm_locked(mailbox);
 }
 
 /* What is heard last while nothing is amiss is as good as asking. */

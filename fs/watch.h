@@ -32,7 +32,7 @@ void watch_deselected(void *arg, unsigned connection, const char *mailbox_name);
 void watch_untagged(void *arg, unsigned connection, const char *mailbox, const struct imap_response *response,
                     uint32_t uid);
 
-/* Selected, exact, nothing running, and the server tells changes by itself. */
+/* Exact, and the server tells changes by itself: selected on connection 0, or covered (cover.h). */
 bool watch_current_locked(const struct account *account, const struct mailbox *mailbox);
 /* The account is reachable again: goes on watching what was watched. */
 void watch_resume_locked(struct account *account);
