@@ -24,6 +24,7 @@ sum_of() {
 server_start
 "$MAILGEN" sample "$box"
 "$MAILGEN" bulk "$box/Bulk" 2000 1
+"$MAILGEN" bulk "$box/Far" 10 2
 mount_start rw
 cd "$mnt" || exit 1
 
@@ -117,5 +118,61 @@ mount_stop
 mnt=$mnt_before daemon=$first
 same "the second was another" 1 $((first != second))
 mount_stop
-finish_line=$(grep -c 'cannot' "$daemon_log")
-same "nothing was logged as failed" 0 "$finish_line"
+same "nothing was logged as failed" 0 "$(grep -c cannot "$daemon_log")"
+
+echo "--- without UIDPLUS and MOVE"
+mount_start rw disable=UIDPLUS,MOVE
+cd "$mnt" || exit 1
+sum=$(sum_of Trash/2.eml)
+ok "mv" within 10 mv Trash/2.eml Empty/kept
+same "it is there" "$sum" "$(sum_of "$(server_files Empty | tail -n 1 | cut -f 2)")"
+same "and not where it was" "3" "$(uids Trash)"
+sum=$(sum_of Trash/3.eml)
+ok "ln" within 10 ln Trash/3.eml Empty/copy
+same "finds the copy again" "$sum" "$(sum_of Empty/copy)"
+ok "rm" within 10 rm Trash/3.eml
+same "it is gone" "" "$(uids Trash)"
+# 11 was marked as deleted by another
+same "rm beside what another has marked" "rm: cannot remove 'INBOX/2.eml': Operation not permitted" \
+    "$(rm INBOX/2.eml 2>&1)"
+ok "takes nothing along" bash -c "[ -e INBOX/2.eml ] && [ -e INBOX/11.eml ]"
+cd /
+mount_stop
+
+echo "--- a trash"
+mount_start rw trash=Trash
+cd "$mnt" || exit 1
+sum=$(sum_of INBOX/8.eml)
+ok "rm" within 10 rm INBOX/8.eml
+same "moves it there" "$sum" "$(sum_of "$(server_files Trash | cut -f 2)")"
+ok "rm in the trash" within 10 bash -c 'rm Trash/*.eml'
+same "deletes" "" "$(uids Trash)"
+cd /
+mount_stop
+
+echo "--- at 40 ms"
+[ -x "$DELAYPROXY" ] || skip "no $DELAYPROXY"
+"$DELAYPROXY" --rtt 40 "127.0.0.1:$IMAP_PORT" >"$work/proxy.port" 2>"$work/proxy.log" &
+await 5 test -s "$work/proxy.port" || failed "no proxy: $(<"$work/proxy.log")"
+mount_url "imap://user@localhost:$(tr -dc 0-9 <"$work/proxy.port")/" tls=none rw
+ls "$mnt/Empty" >/dev/null
+ls "$mnt/Far" >/dev/null
+# Milliseconds of one call, the best of what it is given: other tests run beside this one.
+best() {
+    python3 - "$@" <<'END'
+import os, sys, time
+best = 1e9
+for name in sys.argv[2:]:
+    before = time.monotonic()
+    os.rename(name, sys.argv[1] + name) if sys.argv[1] else os.unlink(name)
+    best = min(best, time.monotonic() - before)
+print(round(best * 1000))
+END
+}
+cd "$mnt/Far" || exit 1
+ms=$(best ../Empty/ 1.eml 2.eml 3.eml 4.eml)
+ok "mv of one message takes at most 1.2 round trips ($ms ms)" [ "$ms" -le 48 ]
+ms=$(best "" 5.eml 6.eml 7.eml 8.eml)
+ok "rm of one message takes at most 1.2 round trips ($ms ms)" [ "$ms" -le 48 ]
+cd /
+mount_stop
