@@ -123,6 +123,29 @@ void changes_flagset(struct changes *changes, uint32_t flagset, const char *text
     put_text(changes, text, strlen(text));
 }
 
+static void put_key(struct changes *changes, enum change_kind kind, const struct kept_key *key)
+{
+    reserve(changes, 1 + sizeof *key + 5 * VARINT_MAX);
+    put_kind(changes, kind);
+    memcpy(changes->bytes + changes->len, key, sizeof *key); /* hashes: as numbers they would be longer */
+    changes->len += sizeof *key;
+}
+
+void changes_keep(struct changes *changes, const struct kept_row *row)
+{
+    put_key(changes, CHANGE_KEEP, &row->key);
+    put_number(changes, row->file);
+    put_number(changes, row->offset);
+    put_number(changes, row->size);
+    put_number(changes, row->digest);
+    put_number(changes, row->used);
+}
+
+void changes_unkeep(struct changes *changes, const struct kept_key *key)
+{
+    put_key(changes, CHANGE_UNKEEP, key);
+}
+
 void changes_fini(struct changes *changes)
 {
     free(changes->bytes);
@@ -198,6 +221,21 @@ static void get_mailbox(struct change_reader *reader, struct stored_mailbox *mai
     mailbox->digest = get_number(reader);
 }
 
+static void get_kept(struct change_reader *reader, struct change *change)
+{
+    struct kept_row *row = &change->kept;
+    *row = (struct kept_row){0};
+    memcpy(&row->key, reader->at, sizeof row->key);
+    reader->at += sizeof row->key;
+    if (change->kind == CHANGE_UNKEEP)
+        return;
+    row->file = (uint32_t)get_number(reader);
+    row->offset = get_number(reader);
+    row->size = get_number(reader);
+    row->digest = get_number(reader);
+    row->used = (uint32_t)get_number(reader);
+}
+
 bool change_next(struct change_reader *reader, struct change *change_out)
 {
     if (reader->at == reader->end)
@@ -223,6 +261,10 @@ bool change_next(struct change_reader *reader, struct change *change_out)
     case CHANGE_FLAGSET:
         change_out->flagset = (uint32_t)get_number(reader);
         change_out->text = get_text(reader, &change_out->text_len);
+        break;
+    case CHANGE_KEEP:
+    case CHANGE_UNKEEP:
+        get_kept(reader, change_out);
         break;
     }
     return true;
@@ -272,4 +314,15 @@ uint64_t change_mailbox_digest(const struct stored_mailbox *mailbox)
     hash = mix(hash, (uint64_t)mailbox->changed.tv_nsec);
     hash = mix(hash, mailbox->count);
     return mix(hash, mailbox->digest);
+}
+
+uint64_t change_kept_digest(const struct kept_row *row)
+{
+    uint64_t hash = mix(MULTIPLIER, row->key.high);
+    hash = mix(hash, row->key.low);
+    hash = mix(hash, (uint64_t)row->file << 32 | row->used);
+    hash = mix(hash, row->offset);
+    hash = mix(hash, row->size);
+    hash = mix(hash, row->digest);
+    return mix(hash, 0);
 }

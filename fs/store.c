@@ -110,7 +110,8 @@ enum imap_status store_open(const char *dir, const struct imap_endpoint *endpoin
 }
 
 bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *text),
-                void (*mailbox)(void *arg, const struct stored_mailbox *mailbox), void *arg)
+                void (*mailbox)(void *arg, const struct stored_mailbox *mailbox),
+                void (*kept)(void *arg, const struct kept_row *row), void *arg)
 {
     unsigned damaged = 0;
     int code = storefile_flagsets(&store->file, intern, arg);
@@ -118,6 +119,8 @@ bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *t
         code = storefile_mailboxes(&store->file, mailbox, arg, &damaged);
     if (code == SQLITE_OK && damaged)
         code = SQLITE_CORRUPT;
+    if (code == SQLITE_OK && kept)
+        code = storefile_kept(&store->file, kept, arg);
     if (code != SQLITE_OK)
         fail(store, code);
     return code == SQLITE_OK;
@@ -283,6 +286,14 @@ void store_start(struct store *store)
 }
 
 /* ---- from outside ----------------------------------------------------------------------------------- */
+
+bool store_keeps(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    const bool keeps = !store->lost;
+    pthread_mutex_unlock(&store->lock);
+    return keeps;
+}
 
 bool store_has_room(struct store *store, size_t more)
 {

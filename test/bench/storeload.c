@@ -63,7 +63,7 @@ static struct store *open_store(const char *dir)
     struct imap_error err = {0};
     struct store *store = NULL;
     if (store_open(dir, &endpoint, &events, NULL, &store, &err) != IMAP_OK ||
-        !store_read(store, on_flagset, on_mailbox, NULL)) {
+        !store_read(store, on_flagset, on_mailbox, NULL, NULL)) {
         (void)fprintf(stderr, "storeload: %s\n", err.text);
         exit(1);
     }

@@ -18,6 +18,7 @@
 #include "storefile.h"
 
 #define MAILBOXES 8
+#define KEPT 64 /* remembered of those told */
 #define KEYWORDS "\\Seen $Forwarded work"
 
 static char dir[64], path[128];
@@ -34,6 +35,8 @@ static struct {
     char names[MAILBOXES][64], uses[MAILBOXES][16];
     unsigned mailbox_count;
     struct flagsets flagsets;
+    struct kept_row kept[KEPT];
+    unsigned kept_count;
     void *order[8];
 } told = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -81,6 +84,12 @@ static inline void on_mailbox(void *arg, const struct stored_mailbox *mailbox)
              mailbox->special_use);
 }
 
+static inline void on_kept(void *arg, const struct kept_row *row)
+{
+    (void)arg;
+    told.kept[told.kept_count++ % KEPT] = *row;
+}
+
 static const struct store_events events = {.loaded = on_loaded, .log = on_log};
 
 static inline void setup(void)
@@ -102,7 +111,7 @@ static inline void teardown(void)
 static inline void forget_told(void)
 {
     flagsets_fini(&told.flagsets);
-    told.mailbox_count = told.lines = told.loads = 0;
+    told.mailbox_count = told.lines = told.loads = told.kept_count = 0;
     told.line[0] = '\0';
 }
 
@@ -112,7 +121,7 @@ static inline struct store *open_read(void)
     struct store *store = NULL;
     forget_told();
     ck_assert_msg(store_open(dir, &endpoint, &events, NULL, &store, &err) == IMAP_OK, "%s", err.text);
-    if (!store_read(store, on_flagset, on_mailbox, NULL))
+    if (!store_read(store, on_flagset, on_mailbox, on_kept, NULL))
         store_close(&store);
     return store;
 }
