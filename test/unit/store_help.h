@@ -174,6 +174,7 @@ static inline void same_row(const struct row *one, const struct row *other)
     ck_assert_uint_eq(one->size, other->size);
     ck_assert_int_eq(one->date, other->date);
     ck_assert_uint_eq(one->modseq, other->modseq);
+    ck_assert_uint_eq(one->objectid, other->objectid);
     ck_assert_int_eq(one->zone, other->zone);
     ck_assert_uint_eq(one->has, other->has);
 }

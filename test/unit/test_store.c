@@ -74,6 +74,7 @@ START_TEST(changes_say_what_was_put)
                               .size = draw() >> shift,
                               .date = (int64_t)(draw() << shift),
                               .modseq = draw() >> shift,
+                              .objectid = draw() % 3 ? draw() >> shift : 0,
                               .zone = (int16_t)draw(),
                               .has = (uint8_t)(draw() & 0x3f)};
         if (i % 3)
@@ -186,6 +187,27 @@ START_TEST(later_changes_replace_earlier_ones)
     store_settle(store);
     ck_assert_int_eq(load(store, &mailbox, &columns), STORE_LOADED);
     ck_assert_uint_eq(columns.count, 0);
+    columns_fini(&columns);
+    store_close(&store);
+}
+END_TEST
+
+START_TEST(object_ids_are_kept)
+{
+    static const uint64_t ids[] = {1, UINT64_MAX, 0, UINT64_C(1278455344230334865)};
+    struct changes changes = {0};
+    struct columns columns;
+    struct stored_mailbox mailbox = inbox();
+    struct store *store = open_here();
+    for (uint32_t i = 0; i < 4; i++)
+        put(&changes, &mailbox, &(struct row){.uid = i + 1, .objectid = ids[i], .has = ROW_FLAGS});
+    changes_mailbox(&changes, &mailbox);
+    store_post(store, &changes);
+    store_close(&store);
+    store = open_here();
+    ck_assert_int_eq(load(store, &told.mailboxes[0], &columns), STORE_LOADED);
+    ck_assert_uint_eq(columns.count, 4);
+    ck_assert_mem_eq(columns.objectid, ids, sizeof ids);
     columns_fini(&columns);
     store_close(&store);
 }
@@ -406,6 +428,7 @@ int main(void)
         an_ordinary_row_is_small,
         what_is_written_is_read,
         later_changes_replace_earlier_ones,
+        object_ids_are_kept,
         sets_of_flags_get_numbers_of_their_own,
         nobody_waits_for_another_mailbox,
         the_queue_is_bounded,
