@@ -251,6 +251,62 @@ START_TEST(sets_of_flags_get_numbers_of_their_own)
 }
 END_TEST
 
+static void post_line(struct store *store, uint32_t id, uint64_t modseq)
+{
+    struct changes changes = {0};
+    struct stored_mailbox mailbox = inbox();
+    mailbox.id = id;
+    mailbox.modseq = modseq;
+    changes_put(&changes, id, &(struct row){.uid = (uint32_t)modseq, .has = ROW_FLAGS});
+    changes_mailbox(&changes, &mailbox);
+    store_post(store, &changes);
+}
+
+static void post_forget(struct store *store, uint32_t id)
+{
+    struct changes changes = {0};
+    changes_forget(&changes, id);
+    store_post(store, &changes);
+}
+
+/* A line for each message that somebody reads is told, and one a transaction is written: the last. */
+START_TEST(a_transaction_writes_each_mailbox_once)
+{
+    write_sample();
+    ck_assert_int_eq(run_sql("CREATE TABLE writes (id, modseq); CREATE TRIGGER t AFTER INSERT ON mailboxes"
+                             " BEGIN INSERT INTO writes VALUES (new.id, new.modseq); END"),
+                     SQLITE_OK);
+    struct store *store = open_read();
+    for (uint64_t n = 1; n <= 500; n++) {
+        post_line(store, 1, n);
+        post_line(store, 2, 1000 + n);
+        if (n % 100 == 0)
+            post_forget(store, 2);
+        post_line(store, 3, n);
+        post_line(store, 3, n + 1);
+        if (n > 250 && n < 260) {
+            post_forget(store, 3);
+            post_line(store, 3, 7);
+        }
+    }
+    post_forget(store, 9);
+    store_start(store); /* so all of it is one transaction */
+    store_close(&store);
+    ck_assert_int_eq(ask("SELECT count(*) FROM writes"), 2);
+    ck_assert_int_eq(ask("SELECT modseq FROM writes WHERE id = 1"), 500);
+    ck_assert_int_eq(ask("SELECT modseq FROM writes WHERE id = 3"), 501);
+    ck_assert_int_eq(ask("SELECT count(*) FROM mailboxes"), 2);
+    ck_assert_int_eq(ask("SELECT count(*) FROM messages WHERE mailbox = 2"), 0);
+    ck_assert_int_eq(ask("SELECT count(*) FROM messages WHERE mailbox = 3"), 501 - 259 + 1);
+    store = open_read();
+    post_forget(store, 1);
+    post_line(store, 1, 5); /* and again it is there */
+    store_start(store);
+    store_close(&store);
+    ck_assert_int_eq(ask("SELECT modseq FROM mailboxes WHERE id = 1"), 5);
+}
+END_TEST
+
 START_TEST(nobody_waits_for_another_mailbox)
 {
     enum { MANY = 60000 };
@@ -430,6 +486,7 @@ int main(void)
         later_changes_replace_earlier_ones,
         object_ids_are_kept,
         sets_of_flags_get_numbers_of_their_own,
+        a_transaction_writes_each_mailbox_once,
         nobody_waits_for_another_mailbox,
         the_queue_is_bounded,
         loads_are_given_up,
