@@ -37,6 +37,7 @@ static struct {
     struct flagsets flagsets;
     struct kept_row kept[KEPT];
     unsigned kept_count;
+    uint64_t kept_sum; /* of their digests */
     void *order[8];
 } told = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -88,6 +89,7 @@ static inline void on_kept(void *arg, const struct kept_row *row)
 {
     (void)arg;
     told.kept[told.kept_count++ % KEPT] = *row;
+    told.kept_sum += change_kept_digest(row);
 }
 
 static const struct store_events events = {.loaded = on_loaded, .log = on_log};
@@ -112,6 +114,7 @@ static inline void forget_told(void)
 {
     flagsets_fini(&told.flagsets);
     told.mailbox_count = told.lines = told.loads = told.kept_count = 0;
+    told.kept_sum = 0;
     told.line[0] = '\0';
 }
 

@@ -373,7 +373,7 @@ END_TEST
 
 /* ---- kill -9 ---------------------------------------------------------------------------------------- */
 
-/* What group n does: two messages come, one changes, one goes. So the state after n groups is known. */
+/* What group n does: two messages come, one changes, one goes, and their bodies likewise. So the state after n groups is known. */
 static bool model_has(uint32_t groups, uint32_t uid)
 {
     return uid <= 2 * groups && !(uid % 4 == 1 && uid + 8 <= 2 * groups);
@@ -385,15 +385,27 @@ static struct row model_row(uint32_t groups, uint32_t uid)
     return (struct row){.uid = uid, .size = uid * 10ull + changed, .date = uid, .has = ROW_SIZE | ROW_DATE};
 }
 
+static struct kept_row model_body(const struct row *row)
+{
+    return (struct kept_row){.key = {.high = row->uid * UINT64_C(0x9e3779b97f4a7c15), .low = row->uid},
+                             .file = row->uid / 64,
+                             .size = row->size};
+}
+
 static void group(struct changes *changes, struct stored_mailbox *mailbox, uint32_t n)
 {
     for (uint32_t uid = n > 6 ? 2 * n - 12 : 1; uid <= 2 * n; uid++) {
         const bool before = model_has(n - 1, uid), after = model_has(n, uid);
         const struct row old = model_row(n - 1, uid), new = model_row(n, uid);
-        if (before && (!after || old.size != new.size))
+        const struct kept_row old_body = model_body(&old), new_body = model_body(&new);
+        if (before && (!after || old.size != new.size)) {
             drop(changes, mailbox, &old);
-        if (after && (!before || old.size != new.size))
+            changes_unkeep(changes, &old_body.key);
+        }
+        if (after && (!before || old.size != new.size)) {
             put(changes, mailbox, &new);
+            changes_keep(changes, &new_body);
+        }
     }
     mailbox->modseq = n;
     changes_mailbox(changes, mailbox);
@@ -436,16 +448,21 @@ static void check_prefix(uint32_t certain)
     ck_assert_uint_ge(groups, certain);
     ck_assert_int_eq(load(store, &told.mailboxes[0], &columns), STORE_LOADED);
     size_t at = 0;
+    uint64_t kept_sum = 0;
     for (uint32_t uid = 1; uid <= 2 * groups + 2; uid++) {
         if (!model_has(groups, uid))
             continue;
         const struct row expected = model_row(groups, uid);
+        const struct kept_row body = model_body(&expected);
+        kept_sum += change_kept_digest(&body);
         struct row row;
         ck_assert_uint_lt(at, columns.count);
         columns_get(&columns, at++, &row);
         same_row(&row, &expected);
     }
     ck_assert_uint_eq(at, columns.count);
+    ck_assert_uint_eq(told.kept_count, at);
+    ck_assert_uint_eq(told.kept_sum, kept_sum);
     columns_fini(&columns);
     store_close(&store);
 }
