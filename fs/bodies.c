@@ -169,6 +169,12 @@ enum imap_status bodies_new(struct account *account, struct imap_pool *pool, con
     return IMAP_OK;
 }
 
+/* None yet: there are only bodies of this mount. */
+void bodies_kept(struct bodies *bodies, const struct kept_row *row)
+{
+    (void)bodies, (void)row;
+}
+
 static void fail_all_locked(struct bodies *bodies)
 {
     struct imap_error err = {0};

@@ -12,6 +12,7 @@
 #define FS_BODIES_H
 
 #include "account.h"
+#include "keptrow.h"
 
 struct bodies;
 
@@ -20,6 +21,9 @@ struct bodies;
 enum imap_status bodies_new(struct account *account, struct imap_pool *pool, const char *cache_dir,
                             uint64_t cache_size, struct bodies **bodies_out,
                             struct imap_error *err) IMAP_CHECK;
+/* A body that an earlier mount has left on disk, as the store tells when it is opened: once a key, before the
+ * pool connects, so without the lock. May answer with stored_unkeep_locked. */
+void bodies_kept(struct bodies *bodies, const struct kept_row *row);
 /* Ends every wait with IMAP_CANCEL and submits nothing any more; without the lock. */
 void bodies_stop(struct bodies *bodies);
 void bodies_free(struct bodies **bodies); /* after bodies_stop and imap_pool_free; spool and all */

@@ -154,6 +154,12 @@ static bool place_record(struct account *account, const struct stored_mailbox *r
     return true;
 }
 
+static void on_kept(void *arg, const struct kept_row *row)
+{
+    const struct reading *reading = arg;
+    bodies_kept(reading->account->bodies, row);
+}
+
 static void make_tree(struct account *account, struct reading *reading)
 {
     struct imap_error err = {0};
@@ -184,31 +190,48 @@ static void on_log(void *arg, int priority, const char *line)
         account->events.log(account->events_arg, priority, line);
 }
 
-void stored_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint)
+static bool read_all(struct store *store, struct reading *reading)
+{
+    return store_read(store, intern, on_mailbox, reading->account->bodies ? on_kept : NULL, reading);
+}
+
+/* NULL when there can be none. */
+static struct store *open_and_read(struct account *account, const char *dir,
+                                   const struct imap_endpoint *endpoint, struct reading *reading)
 {
     const struct store_events events = {.loaded = on_loaded, .log = on_log};
     struct imap_error err = {0};
     struct store *store = NULL;
-    struct reading reading = {.account = account};
     if (store_open(dir, endpoint, &events, account, &store, &err) != IMAP_OK) {
         char line[sizeof err.text + 64];
         snprintf(line, sizeof line, "listings are not kept for the next mount: %s", err.text);
         on_log(account, LOG_WARNING, line);
-        return;
+        return NULL;
     }
-    if (!store_read(store, intern, on_mailbox, &reading)) {
+    if (!read_all(store, reading)) { /* and told that */
         store_close(&store);
-        free_reading(&reading);
+        free_reading(reading);
+        *reading = (struct reading){.account = account, .anew = true};
         if (store_open(dir, endpoint, &events, account, &store, &err) != IMAP_OK)
-            return; /* it was told once */
-        reading = (struct reading){.account = account, .anew = true};
+            store = NULL;
     }
-    store_start(store);
+    return store;
+}
+
+void stored_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint)
+{
+    struct reading reading = {.account = account};
+    account_lock(account);
+    account->stored.reading = true;
+    account_unlock(account);
+    struct store *store = open_and_read(account, dir, endpoint, &reading);
+    if (store)
+        store_start(store);
     account_lock(account);
     account->stored.store = store;
-    account->stored.reading = true;
-    make_tree(account, &reading);
-    if (!reading.anew)
+    if (store)
+        make_tree(account, &reading);
+    if (store && !reading.anew)
         stored_tell_flagsets_locked(account);
     account->stored.reading = false;
     account_unlock(account);
