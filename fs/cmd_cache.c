@@ -8,7 +8,7 @@
 
 #include "../imap/mem.h"
 #include "cachedir.h"
-#include "cmd.h"
+#include "commands.h"
 #include "config.h"
 #include "daemon.h"
 #include "human.h"

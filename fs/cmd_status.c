@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../imap/mem.h"
-#include "cmd.h"
+#include "commands.h"
 #include "daemon.h"
 #include "status.h"
 #include "thread.h"

@@ -10,7 +10,7 @@
 
 #include "imap/auth.h"
 
-#include "cmd.h"
+#include "commands.h"
 #include "config.h"
 #include "daemon.h"
 #include "ending.h"
@@ -256,7 +256,7 @@ int main(int argc, char **argv)
     struct imap_error err = {0};
     int rc = 0;
 
-    if (cmd_run(argc, argv, &rc))
+    if (commands_run(argc, argv, &rc))
         return rc;
     if (config_parse(argc, argv, &config, &err) != IMAP_OK) {
         rc = fail(&err, EXIT_USAGE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cmd.h"
+#include "commands.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@ static const struct command {
     {"cache", cmd_cache},
 };
 
-bool cmd_run(int argc, char **argv, int *code_out)
+bool commands_run(int argc, char **argv, int *code_out)
 {
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(argv[1], commands[i].name) != 0)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cmd: what imapfs does besides mounting: imapfs status, imapfs cache.
+ * commands: what imapfs does besides mounting: imapfs status, imapfs cache.
  *
  * Each is called with its own name as argv[0], prints its results on standard output and errors by
  * daemon_log, and returns the exit code.
  */
-#ifndef FS_CMD_H
-#define FS_CMD_H
+#ifndef FS_COMMANDS_H
+#define FS_COMMANDS_H
 
 #include <stdbool.h>
 
@@ -17,7 +17,7 @@
 
 /* True when the arguments (main's own) name a command, which is done: *code_out. A mount is asked for by an
  * URL, so no word of its can be taken for one. */
-bool cmd_run(int argc, char **argv, int *code_out);
+bool commands_run(int argc, char **argv, int *code_out);
 
 int cmd_status(int argc, char **argv);
 int cmd_cache(int argc, char **argv);
