@@ -48,7 +48,8 @@ static size_t choose(const struct account *account, const struct mailbox *chosen
             continue;
         if (count < STATUS_MAILBOXES_MAX)
             count++;
-        memmove(chosen + at + 1, chosen + at, (count - at - 1) * sizeof(*chosen));
+        for (size_t i = count - 1; i > at; i--)
+            chosen[i] = chosen[i - 1];
         chosen[at] = mailbox;
     }
     return count;

@@ -32,7 +32,7 @@ static bool answer_noop(struct fake_client *client, const char *tag, const char 
 {
     char line[80];
     struct world *world = arg;
-    (void)stop;
+    *stop = false;
     if (strcmp(command, "NOOP") != 0)
         return false;
     CHANGE(world, tag_len = strlen(tag));
