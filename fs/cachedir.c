@@ -238,6 +238,8 @@ struct verifying {
     struct known *first, **tail;
     struct flagsets flagsets;
     struct cachedir_content *content;
+    void (*damaged)(void *arg, const char *mailbox);
+    void *arg;
 };
 
 /* As a file name for each component. */
@@ -303,31 +305,42 @@ static void free_known(struct known *known)
     }
 }
 
+static void tell_damaged(struct verifying *verifying, const char *path)
+{
+    verifying->content->damaged++;
+    verifying->damaged(verifying->arg, path);
+}
+
+/* Of each mailbox its line, then its messages. SQLite's code. */
+static int verify_listings(struct storefile *file, struct verifying *verifying)
+{
+    unsigned lines = 0;
+    int code = storefile_flagsets(file, note_flagset, verifying);
+    if (code == SQLITE_OK)
+        code = storefile_mailboxes(file, note_mailbox, verifying, &lines);
+    for (; lines; lines--)
+        tell_damaged(verifying, "?");
+    for (const struct known *at = verifying->first; at && code == SQLITE_OK; at = at->next) {
+        bool whole = false;
+        code = is_whole(file, at, &whole);
+        if (code == SQLITE_OK && !whole)
+            tell_damaged(verifying, at->path);
+    }
+    return code;
+}
+
 enum imap_status cachedir_verify(const struct cachedir *cachedir, const char *name,
                                  void (*damaged)(void *arg, const char *mailbox), void *arg,
                                  struct cachedir_content *content_out, struct imap_error *err)
 {
     struct storefile file;
-    struct verifying verifying = {.content = content_out};
-    unsigned lines = 0;
+    struct verifying verifying = {.content = content_out, .damaged = damaged, .arg = arg};
     verifying.tail = &verifying.first;
     *content_out = (struct cachedir_content){0};
     enum imap_status status = look(&file, cachedir, name, err);
     if (status)
         return status;
-    int code = storefile_flagsets(&file, note_flagset, &verifying);
-    if (code == SQLITE_OK)
-        code = storefile_mailboxes(&file, note_mailbox, &verifying, &lines);
-    for (content_out->damaged = lines; lines; lines--)
-        damaged(arg, "?");
-    for (const struct known *at = verifying.first; at && code == SQLITE_OK; at = at->next) {
-        bool whole = false;
-        code = is_whole(&file, at, &whole);
-        if (code != SQLITE_OK || whole)
-            continue;
-        content_out->damaged++;
-        damaged(arg, at->path);
-    }
+    const int code = verify_listings(&file, &verifying);
     free_known(verifying.first);
     flagsets_fini(&verifying.flagsets);
     return ended(&file, code, err);

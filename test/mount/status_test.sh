@@ -20,6 +20,7 @@ mailbox() {
 }
 
 says() {
+    # shellcheck disable=SC2053
     [[ $(value "$1") == $2 ]]
 }
 
@@ -31,15 +32,16 @@ status_code() {
 server_start
 "$MAILGEN" bulk "$box/INBOX" 40 2
 "$MAILGEN" one "$box/Other" 70000 5
-"$MAILGEN" one "$box/INBOX/.imapfs" 900 6
+"$MAILGEN" one "$box/.imapfs" 900 6
 mount_start
 
 echo "--- where it is"
-same "it is not in a listing" "" "$(within 5 ls -a "$mnt" | grep -F imapfs)"
+same "a size before anybody has read it" yes "$([ "$(stat -c %s "$status")" -gt 500 ] && echo yes)"
+same "it is not in a listing" "" "$(within 5 ls -a "$mnt" | grep -Fx .imapfs)"
 same "nor found by find" "" "$(within 10 find "$mnt" -name '.imapfs*')"
 same "nor by rsync" "" "$(within 20 rsync -an --out-format=%n "$mnt/" "$work/nowhere" | grep -F .imapfs)"
-same "a mailbox of that name is there all the same" 1.eml "$(within 5 ls "$mnt/INBOX/%2Eimapfs")"
-same "and cannot be mistaken for it" "" "$(ls -d "$mnt/INBOX/.imapfs" 2>/dev/null)"
+same "a mailbox of that name is there all the same" 1.eml "$(within 5 ls "$mnt/%2Eimapfs")"
+ok "it is in the root alone" bash -c "! stat '$mnt/INBOX/.imapfs' 2>/dev/null"
 same "the directory has the file" status "$(within 5 ls "$mnt/.imapfs")"
 same "and both are private" "500 400" "$(stat -c %a "$mnt/.imapfs" "$status" | paste -sd' ')"
 ok "it cannot be written" bash -c "! echo x 2>/dev/null >'$status'"
@@ -47,6 +49,7 @@ ok "there is nothing else" bash -c "! cat '$mnt/.imapfs/other' 2>/dev/null"
 
 echo "--- how it is read"
 within 5 cat "$status" >"$work/cat" || failed "cat"
+same "its size is what was read" "$(wc -c <"$work/cat")" "$(stat -c %s "$status")"
 for how in "cp $status $work/copy" "dd if=$status of=$work/copy bs=7 status=none" "head -c 1000000" "tail -n +1" "tail -n 999"; do
     case $how in
     cp* | dd*) within 5 $how ;;
@@ -72,6 +75,8 @@ within 10 ls "$mnt/Other" >/dev/null
 within 10 ls "$mnt/INBOX" >/dev/null
 ok "the number of messages, and that it is watched" await 10 bash -c "grep -qE '^ +40  current  idle .* INBOX$' '$status'"
 same "another mailbox is not" "1 fresh poll" "$(mailbox Other)"
+same "what was used last comes first" "INBOX Other" \
+    "$(within 5 awk '/^ messages/ { n = 1; next } n && NF == 0 { exit } n { print $NF }' "$status" | paste -sd' ')"
 ok "connection 0 idles there" await 10 grep -qE '^  0  idle .* INBOX$' "$status"
 before=$(bytes_of received) sent=$(bytes_of sent)
 within 10 cat "$mnt/INBOX/7.eml" >"$work/body"
