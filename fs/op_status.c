@@ -236,13 +236,21 @@ bool op_status_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
     return true;
 }
 
-bool op_status_xattr(fuse_req_t req, fuse_ino_t ino, bool list)
+bool op_status_getxattr(fuse_req_t req, fuse_ino_t ino)
 {
     if (!is_ours(ino))
         return false;
-    if (list)
+    fuse_reply_err(req, ENODATA);
+    return true;
+}
+
+bool op_status_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+    if (!is_ours(ino))
+        return false;
+    if (size == 0) /* asks how much there is */
         fuse_reply_xattr(req, 0);
     else
-        fuse_reply_err(req, ENODATA);
+        fuse_reply_buf(req, NULL, 0);
     return true;
 }

@@ -21,7 +21,9 @@ bool op_status_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 bool op_status_release(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi);
 bool op_status_opendir(fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi);
 bool op_status_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus);
-bool op_status_xattr(fuse_req_t req, fuse_ino_t ino, bool list); /* there are none */
+/* There are none. */
+bool op_status_getxattr(fuse_req_t req, fuse_ino_t ino);
+bool op_status_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 /* Frees what the kernel never released. */
 void op_status_forget_all(struct fs *fs);
 

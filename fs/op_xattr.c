@@ -150,7 +150,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
         fuse_reply_err(req, EOPNOTSUPP);
         return;
     }
-    if (op_status_xattr(req, ino, false))
+    if (op_status_getxattr(req, ino))
         return;
     error = look_up(ops_fs(req), ino, name, &value);
     if (error)
@@ -162,7 +162,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 /* Only what can be given back to a server is listed, so that rsync -X carries no more than that. */
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-    if (op_status_xattr(req, ino, true))
+    if (op_status_listxattr(req, ino, size))
         return;
     if (node_uid(ino))
         reply(req, FLAGS_NAME, sizeof(FLAGS_NAME), size);

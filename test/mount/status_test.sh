@@ -45,6 +45,8 @@ ok "it is in the root alone" bash -c "! stat '$mnt/INBOX/.imapfs' 2>/dev/null"
 same "the directory has the file" status "$(within 5 ls "$mnt/.imapfs")"
 same "and both are private" "500 400" "$(stat -c %a "$mnt/.imapfs" "$status" | paste -sd' ')"
 ok "it cannot be written" bash -c "! echo x 2>/dev/null >'$status'"
+same "no extended attributes" "[] []" \
+    "$(within 5 python3 -c 'import os, sys; print(*map(os.listxattr, sys.argv[1:]))' "$status" "$mnt/.imapfs")"
 ok "there is nothing else" bash -c "! cat '$mnt/.imapfs/other' 2>/dev/null"
 
 echo "--- how it is read"
@@ -85,6 +87,7 @@ ok "what was sent grows, by less" test "$(bytes_of sent)" -gt "$sent"
 ok "so does the cache" test "$(value cache | sed 's/ bytes.*//')" -ge "$(stat -c %s "$work/body")"
 ok "that it was asked for" says opened '* [1-9]* asked for'
 within 5 cat "$mnt/INBOX/7.eml" >/dev/null
+ok "and once in the cache" says opened '1 in the cache, *'
 ok "the store" says store "$work/cache/user@localhost_$IMAP_PORT.db, *"
 same "no warnings" 0 "$(value 'last warnings')"
 same "exit code when connected" 0 "$(status_code "$mnt")"
