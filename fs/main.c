@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "imap/auth.h"
@@ -176,6 +177,7 @@ static int serve(const struct config *config, char **password, struct daemon *da
         .gid = config->gid,
         .umask = config->umask,
         .absent_seconds = config->poll_s,
+        .started = time(NULL),
         .version = IMAPFS_VERSION,
         .source = config->source,
         .mountpoint = config->mountpoint,

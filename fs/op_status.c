@@ -52,19 +52,19 @@ static struct stat attr_of(struct fs *fs, fuse_ino_t ino)
 {
     struct stat attr = {.st_ino = ino, .st_uid = fs->uid, .st_gid = fs->gid, .st_blksize = 4096};
 
-    account_lock(fs->account);
-    attr.st_mtim = fs->status.made;
-    attr.st_size = (off_t)fs->status.size;
-    account_unlock(fs->account);
-    attr.st_atim = attr.st_ctim = attr.st_mtim;
     if (ino == FILE_INO) {
+        account_lock(fs->account);
+        attr.st_mtim = fs->status.made;
+        attr.st_size = (off_t)fs->status.size;
+        account_unlock(fs->account);
         attr.st_mode = S_IFREG | (0444 & ~fs->umask);
         attr.st_nlink = 1;
     } else {
+        attr.st_mtim.tv_sec = fs->started;
         attr.st_mode = S_IFDIR | (0555 & ~fs->umask);
         attr.st_nlink = 2;
-        attr.st_size = 0;
     }
+    attr.st_atim = attr.st_ctim = attr.st_mtim;
     attr.st_blocks = (attr.st_size + 511) / 512;
     return attr;
 }

@@ -61,6 +61,9 @@ for how in "cp $status $work/copy" "dd if=$status of=$work/copy bs=7 status=none
     same "from its beginning" "state: connected" "$(head -n 1 "$work/copy")"
 done
 same "its last line by tail" "$(sed -n '$p' "$work/cat")" "$(within 5 tail -n 1 "$status")"
+same "tar and rsync are content" "" "$( (within 5 tar -C "$mnt" -cf "$work/tar" .imapfs
+    within 5 rsync -aX "$mnt/.imapfs" "$work/rsync") 2>&1)"
+same "rsync has all of it" "$(sed -n '$p' "$work/cat")" "$(sed -n '$p' "$work/rsync/.imapfs/status")"
 same "grep counts" 1 "$(within 5 grep -c '^account: imap://user@localhost' "$status")"
 exec 8<"$status"
 within 10 cat "$mnt/Other/1.eml" >/dev/null
