@@ -175,6 +175,14 @@ void bodies_kept(struct bodies *bodies, const struct kept_row *row)
     (void)bodies, (void)row;
 }
 
+void bodies_stats_locked(const struct bodies *bodies, struct bodies_stats *stats_out)
+{
+    *stats_out = bodies->stats;
+    stats_out->bytes = bodies->bytes;
+    stats_out->limit = bodies->cache_size;
+    stats_out->count = bodies->body_count;
+}
+
 static void fail_all_locked(struct bodies *bodies)
 {
     struct imap_error err = {0};

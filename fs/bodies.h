@@ -28,6 +28,15 @@ void bodies_kept(struct bodies *bodies, const struct kept_row *row);
 void bodies_stop(struct bodies *bodies);
 void bodies_free(struct bodies **bodies); /* after bodies_stop and imap_pool_free; spool and all */
 
+struct bodies_stats {
+    uint64_t bytes, limit;        /* on disk */
+    size_t count;                 /* of bodies that have some */
+    uint64_t found, ahead, asked; /* messages opened: all there, fetched ahead (or being so), or neither */
+    size_t downloads;             /* under way, */
+    uint64_t expected;            /* and so many bytes of them */
+};
+void bodies_stats_locked(const struct bodies *bodies, struct bodies_stats *stats_out);
+
 /* The message was expunged: nobody finds its body any more; who has it open keeps it. */
 void bodies_message_gone_locked(struct bodies *bodies, uint32_t message_id, uint32_t uid);
 /* The mailbox's UIDVALIDITY changed or it is gone: no byte that arrives from now on is taken for a

@@ -132,11 +132,22 @@ void body_arrived_locked(struct bodies *bodies, struct body *body, uint64_t from
         (void)bodies_evict_locked(bodies, bodies->bytes - bodies->cache_size);
 }
 
+static void count_open(struct bodies *bodies, const struct body *body)
+{
+    if (body->ticket.cursor)
+        bodies->stats.ahead++;
+    else if (body_complete_locked(body))
+        bodies->stats.found++;
+    else
+        bodies->stats.asked++;
+}
+
 struct body *body_open_locked(struct mailbox *mailbox, const struct message *message)
 {
     struct bodies *bodies = mailbox_account(mailbox)->bodies;
     struct body *body = bodies_get_locked(bodies, mailbox, message);
     bool hit = body->whole_underway || body->pieces || body->charged > 0 || body_complete_locked(body);
+    count_open(bodies, body);
     body->pins++;
     bodies_settle_locked(bodies, body);
     if (!hit && !(body->size_known && fetcher_by_pieces(body)))

@@ -74,12 +74,13 @@ struct bodies {
     uint64_t ahead, ahead_max;    /* bytes asked for ahead and not here yet; how many at once */
     struct walk *walks;
     struct walk *due, **due_tail;
-    int64_t expired_ms;  /* when quiet walks were looked for last */
-    int64_t full_until;  /* the disk was full: until then nothing is fetched ahead */
-    int64_t quiet_until; /* failures are only counted until then, not logged */
-    unsigned unlogged;   /* so many were */
-    uint32_t epoch;      /* of the last walk */
-    unsigned eager;      /* large messages read to their end in a row, up to a cap */
+    int64_t expired_ms;        /* when quiet walks were looked for last */
+    int64_t full_until;        /* the disk was full: until then nothing is fetched ahead */
+    int64_t quiet_until;       /* failures are only counted until then, not logged */
+    unsigned unlogged;         /* so many were */
+    uint32_t epoch;            /* of the last walk */
+    unsigned eager;            /* large messages read to their end in a row, up to a cap */
+    struct bodies_stats stats; /* those that are counted; bodies_stats_locked knows the others */
 };
 
 /* ---- bodies.c ------------------------------------------------------------------------------------- */

@@ -42,5 +42,6 @@ enum imap_status config_parse(int argc, char *const *argv, struct config *config
                               struct imap_error *err) IMAP_CHECK;
 void config_fini(struct config *config);
 void config_print_help(FILE *out);
+char *config_cache_dir(void); /* where caches are unless cache_dir= says otherwise; the caller's */
 
 #endif

@@ -487,6 +487,8 @@ static void on_done(void *arg, const struct imap_result *result)
     for (size_t i = 0; i < download->count; i++)
         bodies_settle_locked(bodies, download->items[i].body);
     measure(bodies, download);
+    bodies->stats.downloads--;
+    bodies->stats.expected -= download->weight;
     if (result->status == IMAP_OK) /* else the next access goes on, so that a dead line is not run against */
         fetcher_ahead_locked(bodies);
     bodies_unlock(bodies);
@@ -554,6 +556,8 @@ void download_submit_locked(struct download *download, unsigned flags)
     download->submitted_ms = model_now_ms();
     if (download->ahead)
         bodies->ahead += download->weight;
+    bodies->stats.downloads++;
+    bodies->stats.expected += download->weight;
     pending_submit_locked(bodies->account, mailbox_wire_name(download->mailbox), flags, download->weight,
                           command);
 }

@@ -6,15 +6,18 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "imap/auth.h"
 
+#include "commands.h"
 #include "config.h"
 #include "daemon.h"
 #include "ending.h"
 #include "loop.h"
 #include "mountpoint.h"
+#include "op_status.h"
 #include "ops.h"
 #include "secret.h"
 #include "token.h"
@@ -116,6 +119,7 @@ static int serve_mounted(const struct config *config, struct fs *fs, struct fuse
     fuse_session_unmount(session); /* lazily: who still has files open does not hold it up */
     jobs_free(&fs->jobs);
     op_file_forget_all(fs);
+    op_status_forget_all(fs);
     return rc < 0 ? EXIT_FAILED : 0;
 }
 
@@ -173,6 +177,10 @@ static int serve(const struct config *config, char **password, struct daemon *da
         .gid = config->gid,
         .umask = config->umask,
         .absent_seconds = config->poll_s,
+        .started = time(NULL),
+        .version = IMAPFS_VERSION,
+        .source = config->source,
+        .mountpoint = config->mountpoint,
     };
     struct token_source tokens = {.command = config->tokencmd, .timeout_ms = config->timeout_s * 1000};
     struct imap_error err = {0};
@@ -250,6 +258,8 @@ int main(int argc, char **argv)
     struct imap_error err = {0};
     int rc = 0;
 
+    if (commands_run(argc, argv, &rc))
+        return rc;
     if (config_parse(argc, argv, &config, &err) != IMAP_OK) {
         rc = fail(&err, EXIT_USAGE);
     } else if (config.action == CONFIG_HELP) {

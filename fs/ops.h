@@ -20,6 +20,7 @@
 #define OPS_CACHE_SECONDS 86400.0 /* what changes is invalidated, so the kernel may keep things */
 
 struct file;
+struct status_file;
 
 struct fs {
     struct account *account;
@@ -31,10 +32,16 @@ struct fs {
     mode_t umask;
     double absent_seconds; /* how long a name that may yet come to be is taken for absent */
     time_t started;
+    const char *version, *source, *mountpoint; /* for the status */
 
     /* guarded by the account lock */
     struct listing listing;
     struct file *files; /* open ones */
+    struct {
+        struct status_file *files; /* likewise */
+        size_t size;               /* of the text made last, */
+        struct timespec made;      /* and when */
+    } status;
 };
 
 extern const struct fuse_lowlevel_ops ops_table;

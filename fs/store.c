@@ -374,6 +374,16 @@ bool store_has_room(struct store *store, size_t more)
     return room;
 }
 
+/* The path is constant from store_open on. */
+void store_status(struct store *store, struct store_status *status_out)
+{
+    snprintf(status_out->path, sizeof status_out->path, "%s", store->file.path);
+    pthread_mutex_lock(&store->lock);
+    status_out->waiting = store->queued;
+    status_out->lost = store->lost;
+    pthread_mutex_unlock(&store->lock);
+}
+
 void store_post(struct store *store, struct changes *changes)
 {
     struct group *group = NULL;

@@ -61,6 +61,12 @@ void store_post(struct store *store, struct changes *changes);
 void store_load(struct store *store, uint32_t mailbox, uint32_t count, uint64_t digest, void *who);
 /* Loads that were not answered are not any more; when this returns no `loaded` is running. */
 void store_stop_loading(struct store *store);
+struct store_status {
+    char path[1024];
+    uint64_t waiting; /* bytes of changes to be written */
+    bool lost;        /* nothing is kept any more */
+};
+void store_status(struct store *store, struct store_status *status_out);
 /* For tests: waits until all that was posted is on disk (or lost) and every load answered; and lets less
  * than STORE_QUEUE_MAX wait. */
 void store_settle(struct store *store);

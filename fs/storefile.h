@@ -15,6 +15,7 @@
 #include "imap/endpoint.h"
 
 #define STOREFILE_SIZE 1024 /* of a path */
+#define STOREFILE_SUFFIX ".db"
 
 enum storefile_statement {
     SQL_BEGIN,
@@ -57,6 +58,14 @@ void storefile_name(const struct imap_endpoint *endpoint, char name_out[static 1
  * a later version has made it, IMAP_SYS. */
 enum imap_status storefile_open(struct storefile *file, const char *dir, const struct imap_endpoint *endpoint,
                                 char *note_out, size_t size, struct imap_error *err) IMAP_CHECK;
+/* Only takes the lock of the account whose name that is (storefile_name), so that nobody mounts it with this
+ * cache until storefile_close. IMAP_AGAIN when another process has it, IMAP_SYS. */
+enum imap_status storefile_take(struct storefile *file, const char *dir, const char *name,
+                                struct imap_error *err) IMAP_CHECK;
+/* Then opens the file to read it by storefile_flagsets, _mailboxes and _load: nothing is made, converted or
+ * renamed. IMAP_GONE when there is none, IMAP_LIMIT when it is another version's, IMAP_PROTO when it is damaged
+ * or not ours, IMAP_SYS. */
+enum imap_status storefile_look(struct storefile *file, struct imap_error *err) IMAP_CHECK;
 void storefile_close(struct storefile *file);
 /* Closes, and renames the file so that nothing finds it. */
 void storefile_set_aside(struct storefile *file);

@@ -252,6 +252,7 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
     int64_t until = imap_conn_idle(conn, now);
     if (imap_line_flush(line, why) != IMAP_OK)
         return false;
+    imap_conn_show(conn);
     unsigned told = imap_line_wait(line, conn->wake_fd, pool->cancel_fd, until);
     if (told & IMAP_LINE_CANCELLED)
         return false;
@@ -304,6 +305,7 @@ static void dial(struct imap_conn *conn)
     struct imap_error why = {0};
 
     imap_line_init(&conn->line, &pool->endpoint, &events, conn);
+    conn->line.octets = &conn->octets;
     if (imap_conn_dial(conn, &why) == IMAP_OK)
         work(conn);
     else

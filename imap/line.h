@@ -20,9 +20,10 @@ struct imap_line {
     struct imap_transport *transport;
     struct imap_session *session;
     const struct imap_endpoint *endpoint;
-    bool encrypted;  /* TLS is up, or a tunnel of the user's own choosing */
-    bool compressed; /* by COMPRESS DEFLATE */
-    bool bye;        /* a BYE was received: bye_text */
+    bool encrypted;             /* TLS is up, or a tunnel of the user's own choosing */
+    bool compressed;            /* by COMPRESS DEFLATE */
+    struct imap_octets *octets; /* where they are counted, the owner's; NULL: nowhere */
+    bool bye;                   /* a BYE was received: bye_text */
     char bye_text[160];
 
     /* private */

@@ -18,6 +18,7 @@
 #include "imap/pool.h"
 
 #include "line.h"
+#include "octets.h"
 #include "pool_queue.h"
 
 #define IMAP_POOL_MAX 16
@@ -62,10 +63,18 @@ struct imap_conn {
     bool repeating;          /* it is the one before, without them */
     bool resuming;           /* the SELECT under way asks what has changed */
     bool awaits_closed;      /* what comes is still about the mailbox that was (RFC 7162 3.2.11) */
-    int64_t ready_at;        /* logged in since */
+    int64_t ready_at;        /* logged in since; while READY anybody may read it with the lock */
     int64_t quiet_at;        /* nothing pending since; 0: something is */
     int64_t idle_at;         /* when IDLE was sent */
     char *token;             /* while logging in */
+
+    /* for anybody to read (pool_status.c) */
+    struct imap_octets octets; /* of all its lines */
+    struct {
+        _Atomic unsigned flags;
+        _Atomic uint64_t enabled;
+        _Atomic int64_t due_ms;
+    } shown;
 };
 
 struct imap_pool_timing {
@@ -143,6 +152,9 @@ bool imap_pool_conn_close(struct imap_conn *conn); /* false: it has something to
 bool imap_pool_given_up(const struct imap_pool *pool, enum imap_job_kind kind, int64_t now);
 /* The thread that ends the jobs whose grace is over. */
 void *imap_pool_clock(void *arg);
+
+/* ---- pool_status.c ------------------------------------------------------------------------------- */
+void imap_conn_show(struct imap_conn *conn); /* on its thread, with a session: what others may know of it */
 
 /* ---- conn_select.c: QRESYNC and CONDSTORE on the connection that watches --------------------------- */
 void imap_conn_enable(struct imap_conn *conn); /* after login, before anything else is sent */
