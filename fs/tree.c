@@ -97,7 +97,10 @@ void tree_fini(struct account *account)
         free(tree->uses[i]);
     for (size_t i = 0; i < tree->prefix_count; i++)
         free(tree->prefixes[i]);
+    for (size_t i = 0; i < tree->foreign_count; i++)
+        free(tree->foreign[i]);
     free(tree->uses);
+    free(tree->foreign);
     free(tree->prefixes);
     free(tree->by_wire);
     free(tree->by_file);
