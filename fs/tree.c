@@ -274,6 +274,7 @@ static void appear(struct mailbox *mailbox)
 {
     mailbox->gone = false;
     mailbox_add_child_locked(mailbox->parent, mailbox);
+    pending_note_locked(mailbox->account, NOTE_CHILD_NEW, mailbox->parent, 0, mailbox);
 }
 
 static void vanish(struct mailbox *mailbox)

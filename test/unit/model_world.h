@@ -43,6 +43,7 @@ static struct world {
     unsigned listed; /* LIST commands seen */
     bool resumes;    /* SELECT was asked what has changed */
     unsigned poll_ms;
+    unsigned notify_again; /* how often NOTIFY was to be said again */
     struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
     size_t status_count;
     bool refuses_status;
@@ -174,6 +175,12 @@ void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
 {
     (void)pool;
     (void)mailbox;
+}
+
+void imap_pool_notify_again(struct imap_pool *pool)
+{
+    (void)pool;
+    world.notify_again++;
 }
 
 unsigned imap_pool_lanes(const struct imap_pool *pool)
