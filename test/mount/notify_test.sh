@@ -20,6 +20,14 @@ idling() {
     [[ $(grep '^0 C: ' "$daemon_log" | tail -n 1) == *" IDLE" ]]
 }
 
+# Nothing is asked any more, whatever is selected.
+settled() {
+    local before
+    before=$(commands)
+    sleep 1.2 # Dovecot is slow to tell of names
+    [ "$before" = "$(commands)" ]
+}
+
 # shows LIMIT_MS COMMAND...: a loop finds it true in time.
 shows() {
     local limit=$1 since
@@ -39,8 +47,7 @@ has_flag() {
     within 5 getfattr --only-values -n user.imap.flags "$mnt/$1" | grep -qwF "$2"
 }
 
-# A second client that stays: Dovecot 2.3 tells of a mailbox that was deleted a second later, and only while the
-# session that did it lasts.
+# A second client that stays: Dovecot 2.3 tells of a mailbox that was deleted only while the session that did it lasts.
 stay() {
     coproc other { "$dovecot" tunnel "$work/s" user 2>/dev/null; }
     exec {to_other}>&"${other[1]}"
@@ -58,18 +65,28 @@ there() {
     within 5 ls "$mnt" | grep -qx "$1"
 }
 
+is_subscribed() {
+    [ "$(within 5 getfattr --only-values -n user.imap.subscribed "$mnt/$1")" = 1 ]
+}
+
 gone() {
     ! there "$1"
 }
 
-# And of one that was renamed often not before something else happens.
-renamed() {
-    if test -e "$mnt/$1/1.eml"; then
-        return 0
+# told WHAT LINE COMMAND...: once the server has said the line a look finds it true within 1 s. Dovecot 2.3 at times
+# damages its own list of mailboxes when one is renamed ("Corrupted mailbox list index" in its log) and falls silent.
+told() {
+    local what=$1 line=$2
+    shift 2
+    if ! await 10 grep -qF "$line" "$daemon_log"; then
+        if grep -q 'Corrupted mailbox list index' "$IMAP_LOG"; then
+            echo "SKIPPED: $what: Dovecot has lost track of its mailboxes"
+        else
+            failed "$what: Dovecot does not tell"
+        fi
+        return
     fi
-    append Nudged
-    sleep 0.5
-    false
+    ok "$what" shows 1000 "$@"
 }
 
 # The machine may be busy: one of three in time is proof enough that nothing waits for longer by design.
@@ -108,22 +125,28 @@ within 10 ls "$mnt/INBOX" >/dev/null
 imap 'SELECT Elsewhere' 'UID STORE 3 +FLAGS.SILENT (\Deleted)' EXPUNGE >/dev/null
 ok "an expunge" shows 5000 bash -c "! ls '$mnt/Elsewhere' | grep -qx 3.eml"
 ok "nor is it found by name" shows 5000 bash -c "! test -e '$mnt/Elsewhere/3.eml'"
+test -e "$mnt/Made" && failed "a mailbox is there too early"
 stay
 say 'CREATE Made'
-ok "a mailbox that was created" shows 5000 there Made
+told "a mailbox that was created" '* LIST () "/" Made' there Made
+ok "and found by name, once absent" shows 1000 test -d "$mnt/Made"
 say 'APPEND Made {16+}'
 printf 'Subject: x\r\n\r\nhi\r\n' >&"$to_other"
 ok "and mail in it" shows 5000 test -e "$mnt/Made/1.eml"
+say 'SUBSCRIBE Made'
+told "a subscription" '* LIST (\Subscribed) "/" Made' is_subscribed Made
+say 'CREATE Doomed'
+told "(a mailbox to be deleted)" '* LIST () "/" Doomed' there Doomed
+say 'DELETE Doomed'
+told "a mailbox that was deleted" '* LIST (\NonExistent) "/" Doomed' gone Doomed
+test -e "$mnt/Renamed" && failed "a mailbox is there too early"
 say 'RENAME Made Renamed'
-ok "a mailbox that was renamed" shows 10000 renamed Renamed
-ok "is not there by its old name" shows 5000 gone Made
-imap 'SUBSCRIBE Renamed' >/dev/null
-ok "a subscription" shows 5000 bash -c "[ \"\$(getfattr --only-values -n user.imap.subscribed '$mnt/Renamed')\" = 1 ]"
-say 'DELETE Renamed'
-ok "a mailbox that was deleted" shows 10000 gone Renamed
+sleep 0.6
+append Nudged # or else Dovecot may not tell
+told "a mailbox that was renamed" '* LIST () "/" Renamed ("OLDNAME" (Made))' test -e "$mnt/Renamed/1.eml"
+told "is not there by its old name" '("OLDNAME" (Made))' gone Made
 
-ok "(all is done)" await 10 idling
-sleep 1 # what Dovecot is still about to tell
+ok "(all is done)" await 10 settled
 before=$(commands)
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     within 10 ls -l "$mnt" "$mnt/Elsewhere" "$mnt/Here" "$mnt/INBOX" >/dev/null || failed "listing"
