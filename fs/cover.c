@@ -89,6 +89,17 @@ static bool hears_all(const struct mailbox *mailbox)
     return (mailbox->cover.by & COVER_IDLE) || ((mailbox->cover.by & COVER_NOTIFY) && mailbox->modseq);
 }
 
+/* It was for the sake of others that connection 0 left the mailbox that somebody looks at, of which it would
+ * hear soonest, and also what the server itself learns only where the mailbox is selected. */
+static void go_back(struct account *account)
+{
+    const struct watch *watch = &account->watch;
+    struct mailbox *looked = watch->looked;
+    if (looked && looked != watch->selected && !watch->queue && (looked->cover.by & COVER_NOTIFY) &&
+        looked->known && !looked->gone)
+        sync_begin_locked(looked);
+}
+
 void cover_synced_locked(struct mailbox *mailbox, bool well)
 {
     const bool again = well && mailbox->cover.stirred;
@@ -97,6 +108,8 @@ void cover_synced_locked(struct mailbox *mailbox, bool well)
     mailbox->cover.told_holds = well && !again && mailbox->cover.told.modseq;
     if (again)
         sync_begin_locked(mailbox);
+    else if (well)
+        go_back(mailbox->account);
 }
 
 bool cover_calm_locked(const struct mailbox *mailbox)

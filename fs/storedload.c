@@ -58,9 +58,7 @@ static void serve_waits(struct mailbox *mailbox, bool sync_wanted)
     if (fresh)
         pending_finish_locked(account, &mailbox->waits, NULL);
     /* What was looked at last is watched: also when nobody had to be asked. */
-    const bool unwatched = fresh && !cover_calm_locked(mailbox);
-    if (sync_wanted || mailbox->waits.first ||
-        (unwatched && !account->watch.selected && !account->watch.queue))
+    if (sync_wanted || mailbox->waits.first || (fresh && !account->watch.selected && !account->watch.queue))
         sync_begin_locked(mailbox);
 }
 

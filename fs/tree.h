@@ -31,6 +31,7 @@ struct tree {
     bool extended_refused; /* the server said BAD to LIST ... RETURN */
     bool status_refused;   /* it cannot be asked for STATUS within LIST */
     unsigned round;
+    unsigned repeats;  /* listings in a row that contradicted themselves */
     bool told;         /* the server tells of changes since it was listed, and told none */
     int64_t listed_ms; /* when the last complete listing was asked for; 0: never */
     struct treelist *running;

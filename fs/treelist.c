@@ -31,6 +31,7 @@ struct treelist {
     bool status, status_bad;
     unsigned epoch; /* of NOTIFY, when it was begun */
     bool again;     /* it is not what it was when it was listed */
+    bool disputed;  /* likewise, by what came with the answers */
     int64_t asked_ms;
     struct imap_error err;
 };
@@ -50,7 +51,7 @@ static void look_for_news(struct treelist *list, const struct imap_list *entry)
     if (!entry->old_name && !(entry->attributes & IMAP_MBOX_NONEXISTENT))
         return;
     account_lock(list->account);
-    list->again |= announce_is_news_locked(list->account, entry);
+    list->disputed |= announce_is_news_locked(list->account, entry);
     account_unlock(list->account);
 }
 
@@ -143,7 +144,7 @@ static void begin(struct treelist *list)
     list->attempt++;
     list->asked_ms = model_now_ms();
     list->epoch = list->account->announce.epoch;
-    list->again = false;
+    list->again = list->disputed = false;
     list->err = (struct imap_error){0};
     list->extended_bad = false;
     list->extended = known && imap_caps_has(&caps, IMAP_CAP_LIST_EXTENDED) && !tree->extended_refused;
@@ -223,14 +224,15 @@ static void finish(struct treelist *list)
     struct tree *tree = &account->tree;
     if (!list->err.status && tree_apply_locked(account, &list->items, &list->err) == IMAP_OK) {
         tree->listed_ms = list->asked_ms;
-        tree->told = account->announce.scope != IMAP_POOL_NOTIFIED_OFF && !list->again &&
+        tree->told = account->announce.scope != IMAP_POOL_NOTIFIED_OFF && !list->again && !list->disputed &&
                      list->epoch == account->announce.epoch;
         announce_cover_locked(account);
     }
     if (!list->err.status)
         tree_statuses_apply_locked(account, &list->statuses, list->asked_ms);
     const bool failed = list->err.status != IMAP_OK;
-    const bool again = list->again && !failed;
+    tree->repeats = list->disputed ? tree->repeats + 1 : 0;
+    const bool again = !failed && (list->again || (list->disputed && tree->repeats < ATTEMPTS));
     if (failed)
         pending_log_locked(account, LOG_WARNING, "cannot list the mailboxes: %s", list->err.text);
     tree->running = NULL;

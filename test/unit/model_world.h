@@ -43,7 +43,8 @@ static struct world {
     unsigned listed; /* LIST commands seen */
     bool resumes;    /* SELECT was asked what has changed */
     unsigned poll_ms;
-    unsigned notify_again; /* how often NOTIFY was to be said again */
+    unsigned notify_again;                   /* how often NOTIFY was to be said again */
+    bool notified;                           /* NOTIFY is agreed upon before anything is asked */
     struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
     size_t status_count;
     bool refuses_status;
@@ -150,6 +151,8 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
 enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *err)
 {
     (void)pool, (void)err;
+    if (world.notified)
+        world.events.notified(world.account, IMAP_POOL_NOTIFIED_ALL);
     return IMAP_OK;
 }
 
@@ -389,6 +392,14 @@ static void tell_child(void *arg, struct mailbox *parent, struct mailbox *child)
     snprintf(world.told + strlen(world.told), 40, "%s ", mailbox_file_name(child));
 }
 
+static void tell_child_new(void *arg, struct mailbox *parent, struct mailbox *child)
+{
+    (void)arg, (void)parent;
+    tell("N:", 0);
+    world.told[strlen(world.told) - 1] = '\0';
+    snprintf(world.told + strlen(world.told), 40, "%s ", mailbox_file_name(child));
+}
+
 static void tell_log(void *arg, int priority, const char *line)
 {
     (void)arg, (void)priority;
@@ -447,6 +458,7 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                           .message_gone = tell_gone,
                                           .message_changed = tell_changed,
                                           .listing_changed = tell_listing,
+                                          .child_new = tell_child_new,
                                           .child_gone = tell_child,
                                           .log = tell_log};
     const struct account_options options = {.endpoint = {.timeout_ms = 10000},
