@@ -45,6 +45,7 @@ static struct world {
     unsigned poll_ms;
     unsigned notify_again;                   /* how often NOTIFY was to be said again */
     bool notified;                           /* NOTIFY is agreed upon before anything is asked */
+    bool tells_names;                        /* of directories that appear */
     struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
     size_t status_count;
     bool refuses_status;
@@ -395,6 +396,8 @@ static void tell_child(void *arg, struct mailbox *parent, struct mailbox *child)
 static void tell_child_new(void *arg, struct mailbox *parent, struct mailbox *child)
 {
     (void)arg, (void)parent;
+    if (!world.tells_names)
+        return;
     tell("N:", 0);
     world.told[strlen(world.told) - 1] = '\0';
     snprintf(world.told + strlen(world.told), 40, "%s ", mailbox_file_name(child));

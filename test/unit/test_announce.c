@@ -25,6 +25,7 @@ static void set_up(void)
 {
     world_init();
     world.poll_ms = POLL_MS;
+    world.tells_names = true;
     cap("IDLE");
     cap("QRESYNC");
     cap("NOTIFY");
