@@ -95,8 +95,8 @@ static void go_back(struct account *account)
 {
     const struct watch *watch = &account->watch;
     struct mailbox *looked = watch->looked;
-    if (looked && looked != watch->selected && !watch->queue && (looked->cover.by & COVER_NOTIFY) &&
-        looked->known && !looked->gone)
+    if (account->many_connections && looked && looked != watch->selected && !watch->queue &&
+        (looked->cover.by & COVER_NOTIFY) && looked->known && !looked->gone)
         sync_begin_locked(looked);
 }
 

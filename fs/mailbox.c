@@ -172,6 +172,7 @@ bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
         wait_queue_add(&mailbox->waits, wait);
         if (!stored_load_locked(mailbox, false))
             sync_begin_locked(mailbox);
+        sync_hasten_locked(mailbox);
         return false;
     }
     pending_refuse_locked(account, wait, &err);

@@ -235,6 +235,26 @@ START_TEST(told_during_the_synchronisation)
 }
 END_TEST
 
+START_TEST(who_waits_comes_first)
+{
+    two_known();
+    ck_assert(ask_fresh(boxes[0], &asked)); /* so that this is what somebody looks at */
+    tells("A", IMAP_STATUS_HIGHESTMODSEQ, 0, 101, false);
+    struct imap_command *noop = asks("A", "NOOP");
+    leaves("");
+    answers_left(1, 2, 101);
+    ck_assert_ptr_nonnull(boxes[1]->sync);
+    ck_assert(!ask_fresh(boxes[2], &asked));
+    asks_nothing();
+    resumes("A", "7 100 1:2");
+    selects("A", 2, 7, 3, 101);
+    ends(noop);
+    ends_with(asks("C", WHOLE), IMAP_NO);
+    ended(&asked, IMAP_NO);
+    ends_with(asks("B", "NOOP"), IMAP_GONE);
+}
+END_TEST
+
 /* A server whose STATUS and SELECT never agree must not send connection 0 to and fro for ever. */
 START_TEST(no_ping_pong)
 {
@@ -508,6 +528,7 @@ int main(void)
     tcase_add_test(tcase, one_that_is_told_of_is_synchronised);
     tcase_add_test(tcase, neither_the_selected_one_nor_an_unknown_one);
     tcase_add_test(tcase, told_during_the_synchronisation);
+    tcase_add_test(tcase, who_waits_comes_first);
     tcase_add_test(tcase, no_ping_pong);
     tcase_add_test(tcase, without_modseq_nothing_is_calm);
     tcase_add_loop_test(tcase, said_again_without_status_all_is_in_doubt, 0, 2);
