@@ -61,7 +61,8 @@ bool account_tree_fresh_locked(struct account *account, struct wait *wait)
         return false;
     }
     if (!tree->running && tree->listed_ms &&
-        (tree->told || account->outage.status || model_now_ms() - tree->listed_ms <= account->poll_ms))
+        ((tree->told && !tree->foreign_count) || account->outage.status ||
+         model_now_ms() - tree->listed_ms <= account->poll_ms))
         return true;
     wait_queue_add(&account->tree.waits, wait);
     tree_list_locked(account);

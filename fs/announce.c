@@ -55,18 +55,15 @@ static bool is_foreign(const struct tree *tree, const struct mailbox *mailbox)
     return false;
 }
 
-/* Which namespaces are others' is known once the tree has been listed. */
+/* Dovecot agrees to tell of others' namespaces and does not: there only what it has told of counts. Which they are
+ * is known once the tree has been listed. */
 static bool in_scope(const struct account *account, const struct mailbox *mailbox)
 {
-    switch (account->announce.scope) {
-    case IMAP_POOL_NOTIFIED_OFF:
-        break;
-    case IMAP_POOL_NOTIFIED_PERSONAL:
-        return !is_foreign(&account->tree, mailbox);
-    case IMAP_POOL_NOTIFIED_ALL:
-        return account->announce.foreign_too || !is_foreign(&account->tree, mailbox);
-    }
-    return false;
+    if (mailbox->gone)
+        return false;
+    if (!is_foreign(&account->tree, mailbox))
+        return true;
+    return account->announce.foreign_too && (mailbox->cover.by & COVER_NOTIFY);
 }
 
 void announce_cover_locked(struct account *account)
@@ -74,7 +71,7 @@ void announce_cover_locked(struct account *account)
     if (account->announce.scope == IMAP_POOL_NOTIFIED_OFF)
         return;
     for (struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next) {
-        if (!mailbox->gone && in_scope(account, mailbox))
+        if (in_scope(account, mailbox))
             mailbox->cover.by |= COVER_NOTIFY;
         else
             cover_end_locked(mailbox, COVER_NOTIFY);
@@ -96,7 +93,6 @@ void announce_scope(void *arg, enum imap_pool_notified scope)
     struct announce *announce = &account->announce;
     account_lock(account);
     const enum imap_pool_notified before = announce->scope;
-    const bool more = announce->foreign_asked && !announce->foreign_too && scope == IMAP_POOL_NOTIFIED_ALL;
     announce->scope = scope;
     announce->foreign_too = announce->foreign_asked && scope == IMAP_POOL_NOTIFIED_ALL;
     if (scope == IMAP_POOL_NOTIFIED_OFF) {
@@ -110,8 +106,6 @@ void announce_scope(void *arg, enum imap_pool_notified scope)
     } else {
         doubt_all(account);
         announce_cover_locked(account);
-        if (more)
-            tree_stirred_locked(account);
     }
     account_unlock(account);
 }
@@ -148,8 +142,7 @@ static void hear_status(struct account *account, const struct imap_mailbox_statu
             tree_stirred_locked(account);
         return;
     }
-    if (initial)
-        mailbox->cover.by |= COVER_NOTIFY;
+    mailbox->cover.by |= COVER_NOTIFY;
     /* Of the selected one the connection hears itself, and a mailbox without HIGHESTMODSEQ never is calm. */
     if (mailbox == account->watch.selected || (initial && !(status->has & IMAP_STATUS_HIGHESTMODSEQ)))
         return;

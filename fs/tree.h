@@ -31,7 +31,8 @@ struct tree {
     bool extended_refused; /* the server said BAD to LIST ... RETURN */
     bool status_refused;   /* it cannot be asked for STATUS within LIST */
     unsigned round;
-    unsigned repeats;  /* listings in a row that contradicted themselves */
+    unsigned repeats; /* listings in a row that contradicted themselves */
+    /* Of the namespaces of others it may not (announce.c). */
     bool told;         /* the server tells of changes since it was listed, and told none */
     int64_t listed_ms; /* when the last complete listing was asked for; 0: never */
     struct treelist *running;
