@@ -17,6 +17,7 @@
 #include "treestatus.h"
 
 #define ATTEMPTS 2
+#define INBOX "INBOX"
 
 struct treelist {
     struct account *account;
@@ -170,7 +171,8 @@ static bool covered(const struct tree_items *items, const char *prefix, char del
         if (item->subscribed)
             continue;
         if ((item->len > len && strncmp(item->name, prefix, len) == 0) ||
-            (item->len == bare && strncasecmp(item->name, "INBOX", bare) == 0 && bare == 5))
+            (item->len == bare && bare == strlen(INBOX) && strncasecmp(item->name, INBOX, bare) == 0 &&
+             strncasecmp(prefix, INBOX, bare) == 0))
             return true;
     }
     return false;

@@ -6,9 +6,9 @@
  * learnt under it. Without QRESYNC the server would not tell HIGHESTMODSEQ, and flags in other mailboxes would
  * change unnoticed: then it is not asked for.
  *
- * It is said again now and then. Dovecot 2.3 loses track of its mailboxes when its list of them is rebuilt,
- * says nothing of it, and is cured by that; and a server may not know what was delivered behind its back
- * before it is asked.
+ * It is said again now and then. Dovecot 2.3 loses track of its mailboxes when its list of them is rebuilt, and
+ * says nothing of it; a new NOTIFY begins with the list that there is. And a server may not know what was
+ * delivered behind its back before it is asked.
  */
 #include <string.h>
 
