@@ -61,7 +61,8 @@ bool account_tree_fresh_locked(struct account *account, struct wait *wait)
         return false;
     }
     if (!tree->running && tree->listed_ms &&
-        (account->outage.status || model_now_ms() - tree->listed_ms <= account->poll_ms))
+        ((tree->told && !tree->foreign_count) || account->outage.status ||
+         model_now_ms() - tree->listed_ms <= account->poll_ms))
         return true;
     wait_queue_add(&account->tree.waits, wait);
     tree_list_locked(account);
@@ -156,6 +157,9 @@ static enum imap_status bring_up(struct account *account, const struct account_o
                                             .selected = watch_selected,
                                             .deselected = watch_deselected,
                                             .untagged = watch_untagged,
+                                            .notify = announce_wanted,
+                                            .notified = announce_scope,
+                                            .elsewhere = announce_heard,
                                             .reachable = on_reachable,
                                             .trace = account->events.trace ? on_trace : NULL};
     enum imap_status status = imap_pool_new(&pool_options, &events, account, &account->pool, err);

@@ -27,6 +27,7 @@ struct account_events {
     void (*body_ahead)(void *arg, struct mailbox *mailbox, uint32_t uid); /* is here, and nobody asked yet */
     void (*message_changed)(void *arg, struct mailbox *mailbox, uint32_t uid); /* size or flags */
     void (*listing_changed)(void *arg, struct mailbox *mailbox); /* after any number of the above */
+    void (*child_new)(void *arg, struct mailbox *parent, struct mailbox *child);
     void (*child_gone)(void *arg, struct mailbox *parent, struct mailbox *child);
     void (*log)(void *arg, int priority, const char *line); /* syslog priorities */
     void (*trace)(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,

@@ -167,11 +167,13 @@ bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
         if (!mailbox_selectable_locked(mailbox))
             return true;
         mailbox->used_ms = model_now_ms();
+        account->watch.looked = mailbox;
         if (mailbox_is_fresh_locked(mailbox))
             return true;
         wait_queue_add(&mailbox->waits, wait);
         if (!stored_load_locked(mailbox, false))
             sync_begin_locked(mailbox);
+        sync_hasten_locked(mailbox);
         return false;
     }
     pending_refuse_locked(account, wait, &err);

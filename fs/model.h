@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "announce.h"
 #include "bodies.h"
 #include "flagset.h"
 #include "ids.h"
@@ -40,6 +41,7 @@ struct account {
     struct stored_account stored;
     struct tree tree;
     struct watch watch;
+    struct announce announce;
     struct ids ids;
     struct flagsets flagsets;
     struct pending pending;

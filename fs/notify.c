@@ -28,8 +28,8 @@ struct notes {
     struct imap_seqset changed; /* UIDs whose attributes changed */
     uint32_t message_id;        /* of `changed` */
     bool listing;
-    struct mailbox **gone_children;
-    size_t gone_count;
+    struct mailbox **children; /* whose name came or went */
+    size_t child_count;
 };
 
 struct absent {
@@ -143,15 +143,15 @@ void notify_listing(struct notify *notify, struct mailbox *mailbox)
     pthread_mutex_unlock(&notify->lock);
 }
 
-void notify_child_gone(struct notify *notify, struct mailbox *parent, struct mailbox *child)
+void notify_child(struct notify *notify, struct mailbox *parent, struct mailbox *child)
 {
     pthread_mutex_lock(&notify->lock);
     if (notify->running) {
         struct notes *notes = notes_of(notify, parent);
 
-        notes->gone_children =
-            imap_xreallocarray(notes->gone_children, notes->gone_count + 1, sizeof(struct mailbox *));
-        notes->gone_children[notes->gone_count++] = child;
+        notes->children =
+            imap_xreallocarray(notes->children, notes->child_count + 1, sizeof(struct mailbox *));
+        notes->children[notes->child_count++] = child;
     }
     pthread_mutex_unlock(&notify->lock);
 }
@@ -205,8 +205,8 @@ static void tell_names(struct notify *notify, const struct notes *notes, fuse_in
             (void)fuse_lowlevel_notify_inval_entry(notify->session, ino, name, strlen(name));
         }
     }
-    for (size_t i = 0; i < notes->gone_count; i++) {
-        const char *child = mailbox_file_name(notes->gone_children[i]);
+    for (size_t i = 0; i < notes->child_count; i++) {
+        const char *child = mailbox_file_name(notes->children[i]);
 
         (void)fuse_lowlevel_notify_inval_entry(notify->session, ino, child, strlen(child));
     }
@@ -226,7 +226,7 @@ static void notes_fini(struct notes *notes)
 {
     imap_seqset_fini(&notes->names);
     imap_seqset_fini(&notes->changed);
-    free(notes->gone_children);
+    free(notes->children);
 }
 
 static void tell(struct notify *notify, struct notes *notes)

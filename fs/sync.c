@@ -64,6 +64,22 @@ static void unqueue(struct watch *watch, struct sync *sync)
         watch->queue_tail = link;
 }
 
+void sync_hasten_locked(struct mailbox *mailbox)
+{
+    struct watch *watch = &mailbox->account->watch;
+    struct sync *sync = mailbox->sync;
+    if (!sync || sync == watch->queue)
+        return;
+    unqueue(watch, sync);
+    struct sync **link = &watch->queue->next;
+    while (*link && (*link)->mailbox->waits.first)
+        link = &(*link)->next;
+    sync->next = *link;
+    *link = sync;
+    if (!sync->next)
+        watch->queue_tail = &sync->next;
+}
+
 static void clear_collected(struct sync *sync)
 {
     free(sync->rows);

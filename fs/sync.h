@@ -71,6 +71,8 @@ struct sync {
 
 /* Queues a synchronisation of the mailbox unless one is queued or running; its waits are told. */
 void sync_begin_locked(struct mailbox *mailbox);
+/* Somebody waits for it: it comes before those that nobody waits for. */
+void sync_hasten_locked(struct mailbox *mailbox);
 bool sync_collecting_locked(const struct mailbox *mailbox);
 /* The watcher has selected the mailbox of a sync (again). */
 void sync_selected_locked(struct mailbox *mailbox);

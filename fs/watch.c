@@ -22,7 +22,7 @@ bool watch_current_locked(const struct account *account, const struct mailbox *m
     const struct watch *watch = &account->watch;
     if (watch->selected == mailbox)
         return watch->exact && watch->exists == mailbox->columns.count &&
-               account_offers(account, IMAP_CAP_IDLE);
+               (account->announce.scope != IMAP_POOL_NOTIFIED_OFF || account_offers(account, IMAP_CAP_IDLE));
     return cover_calm_locked(mailbox);
 }
 
@@ -116,6 +116,8 @@ void watch_deselected(void *arg, unsigned connection, const char *mailbox_name)
     watch->selected = NULL;
     watch->exact = false;
     watch->exists = 0;
+    if (mailbox)
+        announce_left_locked(mailbox);
     /* Nobody made it go elsewhere, so the line was lost. When it is back, go on watching. */
     if (mailbox && !watch->queue && !mailbox->gone && account->many_connections)
         sync_begin_locked(mailbox);

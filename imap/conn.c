@@ -39,10 +39,20 @@ static void on_untagged(void *arg, const struct imap_response *response)
     imap_line_note(&conn->line, response);
     if (conn->ready && conn->selecting)
         imap_conn_select_says(conn, response);
+    if (conn->ready)
+        imap_conn_notify_untagged(conn, response);
     if (!conn->ready || conn->enabling || conn->selecting || !pool->events.untagged)
         return;
     pool->events.untagged(pool->arg, conn->index, conn->selected ? conn->selected->name : NULL, response,
                           uid_of(conn->line.session, response));
+}
+
+static void on_unasked(void *arg, const struct imap_response *response)
+{
+    struct imap_conn *conn = arg;
+
+    if (conn->ready)
+        imap_conn_notify_unasked(conn, response);
 }
 
 static void on_trace(void *arg, enum imap_trace_direction direction, const char *line, size_t len)
@@ -247,9 +257,12 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
     struct imap_pool *pool = conn->pool;
     struct imap_line *line = &conn->line;
 
+    int64_t notify_at = imap_conn_notify_due(conn, imap_net_now());
     take_work(conn);
     int64_t now = imap_net_now();
     int64_t until = imap_conn_idle(conn, now);
+    if (notify_at < until)
+        until = notify_at;
     if (imap_line_flush(line, why) != IMAP_OK)
         return false;
     imap_conn_show(conn);
@@ -293,6 +306,7 @@ static void work(struct imap_conn *conn)
     if (conn->selecting)
         select_failed(conn, &why);
     imap_pool_conn_lost(conn, &why);
+    imap_conn_notify_over(conn);
     tell_left(conn);
     imap_session_lost(conn->line.session, &why);
 }
@@ -300,8 +314,8 @@ static void work(struct imap_conn *conn)
 static void dial(struct imap_conn *conn)
 {
     struct imap_pool *pool = conn->pool;
-    const struct imap_session_events events = {.untagged = on_untagged,
-                                               .trace = pool->events.trace ? on_trace : NULL};
+    const struct imap_session_events events = {
+        .untagged = on_untagged, .unasked = on_unasked, .trace = pool->events.trace ? on_trace : NULL};
     struct imap_error why = {0};
 
     imap_line_init(&conn->line, &pool->endpoint, &events, conn);

@@ -22,6 +22,8 @@ static const struct imap_pool_timing default_timing = {
     .idle_grace = 20,
     .idle_renew = IMAP_LINE_IDLE_RENEW,
     .noop = 60000,
+    .notify_renew = (int64_t)10 * 60 * 1000,
+    .notify_retry = 60000,
     .lane_unused = (int64_t)5 * 60 * 1000,
     .look_again = 1000,
     .starving = 2000,
@@ -210,6 +212,14 @@ void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
     struct imap_place *place = imap_place_find(pool, mailbox);
     if (place) /* else nobody has it selected */
         place->changes++;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void imap_pool_notify_again(struct imap_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->notify_again = true;
+    imap_pool_wake(&pool->conn[0]);
     pthread_mutex_unlock(&pool->lock);
 }
 

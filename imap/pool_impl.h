@@ -63,10 +63,21 @@ struct imap_conn {
     bool repeating;          /* it is the one before, without them */
     bool resuming;           /* the SELECT under way asks what has changed */
     bool awaits_closed;      /* what comes is still about the mailbox that was (RFC 7162 3.2.11) */
-    int64_t ready_at;        /* logged in since; while READY anybody may read it with the lock */
-    int64_t quiet_at;        /* nothing pending since; 0: something is */
-    int64_t idle_at;         /* when IDLE was sent */
-    char *token;             /* while logging in */
+    bool notifying;          /* NOTIFY is not answered yet */
+    bool notified;           /* the server has agreed to it, and the caller knows */
+    enum imap_notify_form {
+        IMAP_NOTIFY_FULL,
+        IMAP_NOTIFY_PERSONAL,
+        IMAP_NOTIFY_LESS,
+        IMAP_NOTIFY_NONE
+    } notify_form;        /* what the server has not refused yet on this line */
+    bool notify_subtrees; /* asked for with the NOTIFY that was said last ... */
+    bool notify_less;     /* ... or wanted and not asked for */
+    int64_t notify_at;    /* to be said again; 0: never */
+    int64_t ready_at;     /* logged in since; while READY anybody may read it with the lock */
+    int64_t quiet_at;     /* nothing pending since; 0: something is */
+    int64_t idle_at;      /* when IDLE was sent */
+    char *token;          /* while logging in */
 
     /* for anybody to read (pool_status.c) */
     struct imap_octets octets; /* of all its lines */
@@ -83,10 +94,12 @@ struct imap_pool_timing {
     int64_t no_more;                    /* after a further connection failed */
     int64_t impatient;                  /* new work may cut a pause short that has lasted this long */
     int64_t idle_grace, idle_renew, noop;
-    int64_t lane_unused; /* then it is closed */
-    int64_t look_again;  /* the clock dispatches so often while jobs wait */
-    int64_t starving;    /* a job that waited this long makes a lane change its mailbox */
-    int64_t crowded;     /* one that waited this long shows that the lanes cannot keep up */
+    int64_t notify_renew; /* NOTIFY is said again so often ... */
+    int64_t notify_retry; /* ... and so soon after the server had to give it up */
+    int64_t lane_unused;  /* then it is closed */
+    int64_t look_again;   /* the clock dispatches so often while jobs wait */
+    int64_t starving;     /* a job that waited this long makes a lane change its mailbox */
+    int64_t crowded;      /* one that waited this long shows that the lanes cannot keep up */
 };
 
 struct imap_pool {
@@ -111,6 +124,7 @@ struct imap_pool {
     uint64_t next_number;
     size_t queued[IMAP_JOB_KINDS];
     uint64_t random;       /* for the jitter */
+    bool notify_again;     /* connection 0 is to say NOTIFY */
     bool clock_idle;       /* the clock sleeps until it is told that jobs wait */
     bool persist;          /* connection 0 is dialled again and again */
     int64_t down_since;    /* wanted and none is ready since; else 0 */
@@ -164,6 +178,14 @@ void imap_conn_select_with(struct imap_conn *conn, const char *mailbox, struct i
 void imap_conn_select_says(struct imap_conn *conn, const struct imap_response *response);
 /* True when it was the parameters that the server did not like: to be repeated without. */
 bool imap_conn_select_refused(struct imap_conn *conn, const struct imap_result *result);
+
+/* ---- conn_notify.c: NOTIFY on the connection that watches ------------------------------------------- */
+void imap_conn_notify(struct imap_conn *conn); /* once ENABLE is answered: says it, if it is wanted */
+/* When it is to be said again, to be called then at the latest. */
+int64_t imap_conn_notify_due(struct imap_conn *conn, int64_t now);
+void imap_conn_notify_unasked(struct imap_conn *conn, const struct imap_response *response);
+void imap_conn_notify_untagged(struct imap_conn *conn, const struct imap_response *response);
+void imap_conn_notify_over(struct imap_conn *conn); /* the line is gone */
 
 /* ---- conn.c, conn_dial.c, conn_idle.c: the connection's thread -------------------------------------- */
 void *imap_conn_main(void *arg);

@@ -7,7 +7,8 @@
  * selects as needed. Connection 0 is the watching one: work marked IMAP_POOL_WATCHER goes there, its
  * session learns UIDs by sequence number, and it idles (RFC 2177) on the mailbox selected last
  * whenever it has nothing to do. It alone enables QRESYNC, else CONDSTORE, where the server offers them: so
- * it hears VANISHED instead of EXPUNGE, and MODSEQ with each FETCH. The others carry bodies and close when unused for some minutes.
+ * it hears VANISHED instead of EXPUNGE, and MODSEQ with each FETCH. Where the server offers it, NOTIFY (RFC 5465)
+ * tells it of all other mailboxes, too. The others carry bodies and close when unused for some minutes.
  *
  * A lost line is dialled again with growing pauses (1 s to 60 s). Work waits for that while the
  * outage is younger than the grace time (endpoint timeout); then it fails with IMAP_AGAIN, and new work fails at once
@@ -42,6 +43,19 @@ struct imap_pool_since {
     uint32_t last_uid; /* the highest UID known; messages above it are not told as changed */
 };
 
+/* What NOTIFY asks besides all that happens in the selected mailbox and in the personal namespace. */
+struct imap_pool_notify {
+    bool status;                 /* STATUS of each mailbox at once */
+    const char *const *subtrees; /* wire names; constant until the pool is freed ... */
+    size_t subtree_count;        /* ... as are the first so many of them */
+};
+
+enum imap_pool_notified {
+    IMAP_POOL_NOTIFIED_OFF,
+    IMAP_POOL_NOTIFIED_PERSONAL, /* of the personal namespace: the server refuses the subtrees */
+    IMAP_POOL_NOTIFIED_ALL       /* of all that `notify` wanted */
+};
+
 struct imap_pool_events {
     /* Connection 0 is about to select the mailbox, and the server offers QRESYNC (RFC 7162 3.2.5): it can
      * tell in the same round trip what has changed. True: since what is in *since_out. May be NULL. */
@@ -59,6 +73,16 @@ struct imap_pool_events {
      * of an EXPUNGE's or FETCH's message where known, else 0. */
     void (*untagged)(void *arg, unsigned connection, const char *mailbox,
                      const struct imap_response *response, uint32_t uid);
+    /* Connection 0 is about to say NOTIFY (RFC 5465), which the server offers along with QRESYNC: after login,
+     * and again now and then. False: it shall not. May be NULL. */
+    bool (*notify)(void *arg, struct imap_pool_notify *wanted_out);
+    /* From now on `elsewhere` tells what happens in mailboxes that connection 0 has not selected, or no longer:
+     * the server refused, had too much to tell (NOTIFICATIONOVERFLOW), or the line is lost. Nothing that is
+     * submitted afterwards reaches the server before NOTIFY has. */
+    void (*notified)(void *arg, enum imap_pool_notified scope);
+    /* A STATUS or LIST that nobody asked for; it may lack what has not changed. initial: in answer to
+     * NOTIFY, before its `notified`. While a LIST is under way, LISTs of NOTIFY's answer that instead. */
+    void (*elsewhere)(void *arg, const struct imap_response *response, bool initial);
     /* The account became reachable (error NULL) or unreachable (why). */
     void (*reachable)(void *arg, const struct imap_error *error);
     /* Protocol trace, see session.h; connection tells the lines of several apart. NULL: no trace. */
@@ -95,6 +119,9 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
  * it asks (RFC 3501 5.2), so each connection that has the mailbox selected sends a NOOP before the next
  * command that needs it: else it might answer that there is no such message. */
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox);
+
+/* `notify` has something else to say: connection 0 asks it, and the server, again. */
+void imap_pool_notify_again(struct imap_pool *pool);
 
 /* Capabilities after login; false while none is known. */
 bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out);

@@ -43,6 +43,9 @@ static struct world {
     unsigned listed; /* LIST commands seen */
     bool resumes;    /* SELECT was asked what has changed */
     unsigned poll_ms;
+    unsigned notify_again;                   /* how often NOTIFY was to be said again */
+    bool notified;                           /* NOTIFY is agreed upon before anything is asked */
+    bool tells_names;                        /* of directories that appear */
     struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
     size_t status_count;
     bool refuses_status;
@@ -149,6 +152,8 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
 enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *err)
 {
     (void)pool, (void)err;
+    if (world.notified)
+        world.events.notified(world.account, IMAP_POOL_NOTIFIED_ALL);
     return IMAP_OK;
 }
 
@@ -174,6 +179,12 @@ void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
 {
     (void)pool;
     (void)mailbox;
+}
+
+void imap_pool_notify_again(struct imap_pool *pool)
+{
+    (void)pool;
+    world.notify_again++;
 }
 
 unsigned imap_pool_lanes(const struct imap_pool *pool)
@@ -382,6 +393,16 @@ static void tell_child(void *arg, struct mailbox *parent, struct mailbox *child)
     snprintf(world.told + strlen(world.told), 40, "%s ", mailbox_file_name(child));
 }
 
+static void tell_child_new(void *arg, struct mailbox *parent, struct mailbox *child)
+{
+    (void)arg, (void)parent;
+    if (!world.tells_names)
+        return;
+    tell("N:", 0);
+    world.told[strlen(world.told) - 1] = '\0';
+    snprintf(world.told + strlen(world.told), 40, "%s ", mailbox_file_name(child));
+}
+
 static void tell_log(void *arg, int priority, const char *line)
 {
     (void)arg, (void)priority;
@@ -440,6 +461,7 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                           .message_gone = tell_gone,
                                           .message_changed = tell_changed,
                                           .listing_changed = tell_listing,
+                                          .child_new = tell_child_new,
                                           .child_gone = tell_child,
                                           .log = tell_log};
     const struct account_options options = {.endpoint = {.timeout_ms = 10000},

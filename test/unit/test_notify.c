@@ -230,7 +230,7 @@ START_TEST(root_and_children)
 {
     struct notify *notify = set_up();
 
-    notify_child_gone(notify, &root, &inbox);
+    notify_child(notify, &root, &inbox);
     await("inode 0.1 -1\n"); /* FUSE_ROOT_ID */
     await("entry 0/INBOX\n");
     notify_free(&notify);
