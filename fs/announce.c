@@ -55,8 +55,8 @@ static bool is_foreign(const struct tree *tree, const struct mailbox *mailbox)
     return false;
 }
 
-/* Dovecot agrees to tell of others' namespaces and does not: there only what it has told of counts. Which they are
- * is known once the tree has been listed. */
+/* Dovecot agrees if it can tell of one namespace, whether or not it can of others': there only what it has told of
+ * counts. Which they are is known once the tree has been listed. */
 static bool in_scope(const struct account *account, const struct mailbox *mailbox)
 {
     if (mailbox->gone)
