@@ -103,5 +103,6 @@ int64_t imap_conn_idle(struct imap_conn *conn, int64_t now)
 
 bool imap_conn_unused(struct imap_conn *conn, int64_t now)
 {
-    return conn->index > 0 && is_quiet(conn, now) && now - conn->quiet_at >= conn->pool->timing.lane_unused;
+    return conn->index > 0 && is_quiet(conn, now) && now - conn->quiet_at >= conn->pool->timing.lane_unused &&
+           !(imap_pool_watches(conn) && can_idle(conn));
 }

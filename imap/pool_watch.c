@@ -70,9 +70,12 @@ static struct imap_conn *lane_without_work(struct imap_pool *pool, int64_t now)
     return NULL;
 }
 
+/* Connection 0 may be waiting for the place that the server has left. */
 static struct imap_conn *closed_lane(struct imap_pool *pool, int64_t now)
 {
-    for (unsigned i = 1; i < pool->count && can_open(pool, now); i++)
+    if (pool->conn[0].state != IMAP_CONN_READY || !can_open(pool, now))
+        return NULL;
+    for (unsigned i = 1; i < pool->count; i++)
         if (pool->conn[i].state == IMAP_CONN_OFF)
             return &pool->conn[i];
     return NULL;

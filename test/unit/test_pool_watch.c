@@ -194,7 +194,7 @@ START_TEST(not_closed_while_wanted)
     ck_assert_uint_eq(seen(world, server, "LOGOUT"), 0);
     ck_assert_uint_eq(world->idle_begun, 1); /* a renewal is nothing new */
     watch(world, "");
-    AWAIT(world, world->idle_ended == 1);
+    AWAIT(world, world->idle_ended + world->deselected > 0);
     AWAIT(world, seen_locked(world, server, "LOGOUT") == 1);
     ck_assert_uint_eq(fake_connections(world->server), 2);
     world_free(world);
@@ -307,10 +307,12 @@ START_TEST(the_watcher_goes_first)
     world->pool->timing.backoff_first = 50;
     world->pool->timing.backoff_max = 200;
     world_connect(world);
+    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_OK);
     watch(world, "B");
     AWAIT(world, idler_locked(world, "B"));
     CHANGE(world, world->places = 1);
     fake_drop(world->server, 0);
+    AWAIT(world, world->deselected == 1);
     await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_OK);
     ck_assert_uint_eq(seen(world, 1, "LOGOUT"), 1);
     world_free(world);
