@@ -156,6 +156,7 @@ static enum imap_status bring_up(struct account *account, const struct account_o
                                             .selected = watch_selected,
                                             .deselected = watch_deselected,
                                             .untagged = watch_untagged,
+                                            .idling = inuse_idling,
                                             .reachable = on_reachable,
                                             .trace = account->events.trace ? on_trace : NULL};
     enum imap_status status = imap_pool_new(&pool_options, &events, account, &account->pool, err);

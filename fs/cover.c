@@ -72,6 +72,7 @@ void cover_synced_locked(struct mailbox *mailbox, bool well)
     mailbox->cover.calm = well && mailbox->cover.by && !again;
     if (again)
         sync_begin_locked(mailbox);
+    inuse_plan_locked(mailbox->account);
 }
 
 bool cover_calm_locked(const struct mailbox *mailbox)

@@ -15,6 +15,7 @@
 #include "bodies.h"
 #include "flagset.h"
 #include "ids.h"
+#include "inuse.h"
 #include "mailbox.h"
 #include "pending.h"
 #include "stored.h"
@@ -40,6 +41,7 @@ struct account {
     struct stored_account stored;
     struct tree tree;
     struct watch watch;
+    struct inuse inuse;
     struct ids ids;
     struct flagsets flagsets;
     struct pending pending;
