@@ -82,7 +82,7 @@ static void set_up(void)
     world.lists[2] = (struct imap_list){.name = "C", .delimiter = '/'};
     world.list_count = 3 + INUSE_MAX + 4;
     for (size_t i = 3; i < world.list_count; i++) {
-        static char names[INUSE_MAX + 8][8];
+        static char names[INUSE_MAX + 8][24];
         snprintf(names[i], sizeof names[i], "m%zu", i);
         world.lists[i] = (struct imap_list){.name = names[i], .delimiter = '/'};
     }
