@@ -49,7 +49,10 @@ static size_t wanted(const struct inuse *inuse, int64_t now, struct mailbox *lis
 
 static bool same_as_asked(const struct inuse *inuse, struct mailbox *const *list, size_t count)
 {
-    return count == inuse->asked_count && (!count || !memcmp(list, inuse->asked, count * sizeof *list));
+    size_t same = 0;
+    while (same < count && same < inuse->asked_count && list[same] == inuse->asked[same])
+        same++;
+    return same == count && same == inuse->asked_count;
 }
 
 static void ask(struct account *account, int64_t now)
@@ -160,10 +163,10 @@ void inuse_left_locked(struct account *account, unsigned connection)
     inuse_plan_locked(account);
 }
 
-void inuse_idling(void *arg, unsigned connection, const char *name, bool on)
+void inuse_idling(void *arg, unsigned connection, const char *mailbox_name, bool on)
 {
     struct account *account = arg;
-    (void)name;
+    (void)mailbox_name;
     if (connection >= INUSE_LANES)
         return;
     account_lock(account);

@@ -48,6 +48,6 @@ void inuse_left_locked(struct account *account, unsigned connection);
 /* An untagged response while it had a mailbox selected. */
 void inuse_heard(struct account *account, unsigned connection, const struct imap_response *response);
 /* The pool's callback; arg is the account. */
-void inuse_idling(void *arg, unsigned connection, const char *mailbox, bool on);
+void inuse_idling(void *arg, unsigned connection, const char *mailbox_name, bool on);
 
 #endif

@@ -117,13 +117,13 @@ struct imap_pool {
     bool clock_idle;                               /* the clock sleeps until it is told that jobs wait */
     bool persist;                                  /* connection 0 is dialled again and again */
     int64_t down_since;                            /* wanted and none is ready since; else 0 */
+    bool idle_refused;                             /* to a lane */
     bool lane_failed;                              /* no lane can be had: connection 0 stands in */
     int64_t no_more_until;                         /* so none is opened before */
     struct imap_pool_wanted wanted[IMAP_POOL_MAX]; /* the most wanted first */
     size_t wanted_count;
     int64_t wanted_until;
     int64_t no_watch_until; /* lanes are hard to get: none is opened only to idle */
-    bool idle_refused;      /* to a lane */
     struct imap_error why;  /* the last failure or loss */
     unsigned attempts;      /* of connection 0 that have ended, for imap_pool_connect ... */
     enum imap_status attempt_status;
