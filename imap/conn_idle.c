@@ -53,6 +53,15 @@ static bool is_quiet(struct imap_conn *conn, int64_t now)
     return true;
 }
 
+/* Who is told so just before it looks for work is not woken for it. */
+static bool is_to_retire(struct imap_conn *conn)
+{
+    pthread_mutex_lock(&conn->pool->lock);
+    const bool retire = conn->retire;
+    pthread_mutex_unlock(&conn->pool->lock);
+    return retire;
+}
+
 static void tell_idling(struct imap_conn *conn, bool on)
 {
     const struct imap_pool *pool = conn->pool;
@@ -85,7 +94,7 @@ int64_t imap_conn_idle(struct imap_conn *conn, int64_t now)
     if (!is_quiet(conn, now))
         return IMAP_NET_FOREVER;
     if (!watches)
-        return conn->quiet_at + timing->lane_unused;
+        return is_to_retire(conn) ? now : conn->quiet_at + timing->lane_unused;
 
     bool idle = can_idle(conn);
     int64_t due = conn->quiet_at + (idle ? timing->idle_grace : timing->noop);
