@@ -160,6 +160,7 @@ static enum imap_status bring_up(struct account *account, const struct account_o
                                             .notify = announce_wanted,
                                             .notified = announce_scope,
                                             .elsewhere = announce_heard,
+                                            .idling = inuse_idling,
                                             .reachable = on_reachable,
                                             .trace = account->events.trace ? on_trace : NULL};
     enum imap_status status = imap_pool_new(&pool_options, &events, account, &account->pool, err);

@@ -94,7 +94,7 @@ static bool hears_all(const struct mailbox *mailbox)
 static void go_back(struct account *account)
 {
     const struct watch *watch = &account->watch;
-    struct mailbox *looked = watch->looked;
+    struct mailbox *looked = account->inuse.count ? account->inuse.recent[0].mailbox : NULL;
     if (account->many_connections && looked && looked != watch->selected && !watch->queue &&
         (looked->cover.by & COVER_NOTIFY) && looked->known && !looked->gone)
         sync_begin_locked(looked);
@@ -110,6 +110,7 @@ void cover_synced_locked(struct mailbox *mailbox, bool well)
         sync_begin_locked(mailbox);
     else if (well)
         go_back(mailbox->account);
+    inuse_plan_locked(mailbox->account);
 }
 
 bool cover_calm_locked(const struct mailbox *mailbox)

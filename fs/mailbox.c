@@ -166,8 +166,7 @@ bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
     } else {
         if (!mailbox_selectable_locked(mailbox))
             return true;
-        mailbox->used_ms = model_now_ms();
-        account->watch.looked = mailbox;
+        inuse_note_locked(mailbox);
         if (mailbox_is_fresh_locked(mailbox))
             return true;
         wait_queue_add(&mailbox->waits, wait);

@@ -16,6 +16,7 @@
 #include "bodies.h"
 #include "flagset.h"
 #include "ids.h"
+#include "inuse.h"
 #include "mailbox.h"
 #include "pending.h"
 #include "stored.h"
@@ -42,6 +43,7 @@ struct account {
     struct tree tree;
     struct watch watch;
     struct announce announce;
+    struct inuse inuse;
     struct ids ids;
     struct flagsets flagsets;
     struct pending pending;

@@ -6,6 +6,7 @@
 #include "../imap/mem.h"
 #include "attr.h"
 #include "body.h"
+#include "inuse.h"
 #include "node.h"
 #include "op_status.h"
 #include "ops.h"
@@ -21,6 +22,7 @@ static struct file *file_new_locked(struct fs *fs, struct mailbox *mailbox, cons
 {
     struct file *file = imap_xcalloc(1, sizeof(*file));
 
+    inuse_note_locked(mailbox);
     file->body = body_open_locked(mailbox, message);
     attr_message(fs, mailbox_message_id_locked(mailbox), message, &file->attr);
     file->next = fs->files;

@@ -101,6 +101,8 @@ void watch_selected(void *arg, unsigned connection, const struct imap_selected *
         if (connection == WATCHER)
             watch_select(account, mailbox, selected, resumed);
     }
+    if (connection != WATCHER)
+        inuse_selected_locked(account, connection, mailbox, selected);
     account_unlock(account);
 }
 
@@ -109,9 +111,12 @@ void watch_deselected(void *arg, unsigned connection, const char *mailbox_name)
     struct account *account = arg;
     struct watch *watch = &account->watch;
     (void)mailbox_name;
-    if (connection != WATCHER)
-        return;
     account_lock(account);
+    if (connection != WATCHER) {
+        inuse_left_locked(account, connection);
+        account_unlock(account);
+        return;
+    }
     struct mailbox *mailbox = watch->selected;
     watch->selected = NULL;
     watch->exact = false;
@@ -292,9 +297,11 @@ static void on_news(struct account *account, const struct imap_response *respons
 void watch_untagged(void *arg, unsigned connection, const char *mailbox, const struct imap_response *response,
                     uint32_t uid)
 {
-    if (connection != WATCHER || !mailbox)
+    if (!mailbox)
         return;
-    if (response->type != IMAP_RESP_FETCH)
+    if (connection != WATCHER)
+        inuse_heard(arg, connection, response);
+    else if (response->type != IMAP_RESP_FETCH)
         on_news(arg, response, uid);
     else if (response->fetch.has & (IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ))
         on_fetch(arg, &response->fetch, uid ? uid : response->fetch.uid);

@@ -15,7 +15,6 @@ struct sync;
 
 struct watch {
     struct mailbox *selected; /* NULL: none, or one that is not in the tree */
-    struct mailbox *looked;   /* at by somebody, last */
     struct mailbox *last;     /* the one selected last: watched again after an outage */
     uint32_t exists;          /* as announced, less what was expunged since */
     bool empty;               /* when it was selected; not if it became so by what was expunged since */

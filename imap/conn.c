@@ -67,6 +67,7 @@ static void tell_left(struct imap_conn *conn)
 {
     struct imap_pool *pool = conn->pool;
 
+    conn->told_idling = false;
     if (!conn->left)
         return;
     if (pool->events.deselected)
@@ -118,6 +119,9 @@ static void select_failed(struct imap_conn *conn, const struct imap_error *why)
     conn->selecting = false;
     if (conn->heading)
         imap_job_dequeue_all(pool, conn->heading, imap_pool_serves(pool, conn), queued_ms, &jobs);
+    if (conn->heading && !is_line_lost(why->status))
+        imap_pool_watch_drop(pool, conn->heading);
+    conn->watching = false;
     imap_place_put(pool, &conn->heading);
     pthread_mutex_unlock(&pool->lock);
     imap_job_fail_all(pool, &jobs, &error);
@@ -274,6 +278,7 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
     if (imap_line_receive(line, why) != IMAP_OK || imap_line_check_silence(line, why) != IMAP_OK)
         return false;
     notice_deselection(conn);
+    imap_conn_idle_tell(conn);
     return !close_if_done(conn, imap_net_now());
 }
 

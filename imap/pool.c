@@ -20,7 +20,7 @@ static const struct imap_pool_timing default_timing = {
     .no_more = 60000,
     .impatient = 5000,
     .idle_grace = 20,
-    .idle_renew = IMAP_LINE_IDLE_RENEW,
+    .idle_renew = (int64_t)5 * 60 * 1000,
     .noop = 60000,
     .notify_renew = (int64_t)10 * 60 * 1000,
     .notify_retry = 60000,
@@ -28,6 +28,8 @@ static const struct imap_pool_timing default_timing = {
     .look_again = 1000,
     .starving = 2000,
     .crowded = 200,
+    .settle = 1000,
+    .watch_again = (int64_t)10 * 60 * 1000,
 };
 
 static void init_lock(struct imap_pool *pool)
@@ -152,6 +154,7 @@ void imap_pool_free(struct imap_pool **pool_in)
     imap_job_queue_init(&jobs);
     pthread_mutex_lock(&pool->lock);
     imap_job_dequeue_all(pool, NULL, 1u << IMAP_JOB_WATCH | 1u << IMAP_JOB_WORK, IMAP_NET_FOREVER, &jobs);
+    imap_pool_watch_forget(pool);
     for (unsigned i = 0; i < pool->count; i++) {
         imap_place_put(pool, &pool->conn[i].heading);
         imap_place_put(pool, &pool->conn[i].selected);

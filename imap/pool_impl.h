@@ -43,6 +43,8 @@ struct imap_conn {
     size_t jobs; /* taken and not done */
     uint64_t weight;
     struct imap_place *heading; /* counted; to be selected when nothing is in flight any more */
+    bool watching;              /* a lane: idles on its mailbox, or is to idle on heading */
+    int64_t worked_at;          /* the last of its jobs was done */
     bool selecting;             /* being selected now */
     unsigned seen;              /* of its mailbox's changes: those that its session shows */
     int64_t down_since;         /* wanted in vain since; 0 while READY and while nobody wants it */
@@ -56,6 +58,7 @@ struct imap_conn {
     struct imap_place *left; /* counted; to be told as deselected */
     bool ready;              /* logged in: responses are the caller's business */
     bool idle_broken;        /* the server offers IDLE and refuses it */
+    bool told_idling;        /* for this selection */
     bool enabling;           /* ENABLE is not answered yet */
     bool qresync;            /* enabled on this line */
     bool plain_select;       /* the server refuses parameters of SELECT */
@@ -100,6 +103,15 @@ struct imap_pool_timing {
     int64_t look_again;   /* the clock dispatches so often while jobs wait */
     int64_t starving;     /* a job that waited this long makes a lane change its mailbox */
     int64_t crowded;      /* one that waited this long shows that the lanes cannot keep up */
+    int64_t
+        settle; /* a mailbox is wanted, or a lane without work, so long before the one idles on the other */
+    int64_t watch_again; /* after a lane could not be opened: before one is opened only to idle */
+};
+
+/* A mailbox to be watched. */
+struct imap_pool_wanted {
+    struct imap_place *place; /* counted */
+    int64_t since;
 };
 
 struct imap_pool {
@@ -123,15 +135,20 @@ struct imap_pool {
     struct imap_place *places;
     uint64_t next_number;
     size_t queued[IMAP_JOB_KINDS];
-    uint64_t random;       /* for the jitter */
-    bool notify_again;     /* connection 0 is to say NOTIFY */
-    bool clock_idle;       /* the clock sleeps until it is told that jobs wait */
-    bool persist;          /* connection 0 is dialled again and again */
-    int64_t down_since;    /* wanted and none is ready since; else 0 */
-    bool lane_failed;      /* no lane can be had: connection 0 stands in */
-    int64_t no_more_until; /* so none is opened before */
-    struct imap_error why; /* the last failure or loss */
-    unsigned attempts;     /* of connection 0 that have ended, for imap_pool_connect ... */
+    uint64_t random;                               /* for the jitter */
+    bool notify_again;                             /* connection 0 is to say NOTIFY */
+    bool clock_idle;                               /* the clock sleeps until it is told that jobs wait */
+    bool persist;                                  /* connection 0 is dialled again and again */
+    int64_t down_since;                            /* wanted and none is ready since; else 0 */
+    bool idle_refused;                             /* to a lane */
+    bool lane_failed;                              /* no lane can be had: connection 0 stands in */
+    int64_t no_more_until;                         /* so none is opened before */
+    struct imap_pool_wanted wanted[IMAP_POOL_MAX]; /* the most wanted first */
+    size_t wanted_count;
+    int64_t wanted_until;
+    int64_t no_watch_until; /* lanes are hard to get: none is opened only to idle */
+    struct imap_error why;  /* the last failure or loss */
+    unsigned attempts;      /* of connection 0 that have ended, for imap_pool_connect ... */
     enum imap_status attempt_status;
     struct imap_error attempt_error; /* ... and how the last one did */
     struct imap_caps caps;
@@ -152,6 +169,17 @@ void imap_pool_dispatch(struct imap_pool *pool, int64_t now);
 /* The kinds that conn does, as bits. */
 unsigned imap_pool_serves(const struct imap_pool *pool, const struct imap_conn *conn);
 bool imap_pool_any_ready(const struct imap_pool *pool);
+
+/* ---- pool_watch.c: lanes that idle; with the lock -------------------------------------------------- */
+/* After any change: lanes go to what is to be watched, or need not be there any more. */
+void imap_pool_watch_assign(struct imap_pool *pool, int64_t now);
+/* When to look again; IMAP_NET_FOREVER: not by time alone. */
+int64_t imap_pool_watch_due(const struct imap_pool *pool, int64_t now);
+/* It cannot be selected. */
+void imap_pool_watch_drop(struct imap_pool *pool, const struct imap_place *place);
+void imap_pool_watch_forget(struct imap_pool *pool);
+/* Without the lock, on conn's thread: it should idle. */
+bool imap_pool_watches(struct imap_conn *conn);
 
 /* ---- pool_state.c: connections coming and going --------------------------------------------------- */
 /* With the lock: makes it dial, at once or at its dial_at. */
@@ -193,6 +221,8 @@ void *imap_conn_main(void *arg);
 enum imap_status imap_conn_dial(struct imap_conn *conn, struct imap_error *err) IMAP_CHECK;
 /* Sends IDLE, its renewal, or NOOP when it is time. Returns when to call again. */
 int64_t imap_conn_idle(struct imap_conn *conn, int64_t now);
+/* The server may just have begun to idle: tells the caller. */
+void imap_conn_idle_tell(struct imap_conn *conn);
 /* A lane that has been without work for long. */
 bool imap_conn_unused(struct imap_conn *conn, int64_t now);
 

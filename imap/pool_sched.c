@@ -10,6 +10,8 @@
  * - A lane with nothing to do changes to a mailbox that nobody serves, or helps where the others have
  *   enough to do; one that is busy changes only for a job that is urgent or starving.
  * - A further connection is opened when a job is left that none of the above takes.
+ * - A lane that idles on a mailbox (pool_watch.c) leaves it for a job that is urgent or starving, and only
+ *   where no further one can be opened and none is without work.
  */
 #include "pool_impl.h"
 
@@ -35,6 +37,16 @@ static bool any_lane_ready(const struct imap_pool *pool)
     for (unsigned i = 1; i < pool->count; i++)
         if (pool->conn[i].state == IMAP_CONN_READY && !pool->conn[i].retire)
             return true;
+    return false;
+}
+
+static bool any_worker_ready(const struct imap_pool *pool)
+{
+    for (unsigned i = 1; i < pool->count; i++) {
+        const struct imap_conn *lane = &pool->conn[i];
+        if (lane->state == IMAP_CONN_READY && !lane->retire && !lane->watching)
+            return true;
+    }
     return false;
 }
 
@@ -149,6 +161,27 @@ static bool is_least_loaded(const struct imap_pool *pool, const struct imap_conn
     return true;
 }
 
+static bool any_worker_without_work(const struct imap_pool *pool)
+{
+    for (unsigned i = 1; i < pool->count; i++)
+        if (is_free(&pool->conn[i]) && !pool->conn[i].watching && pool->conn[i].jobs == 0)
+            return true;
+    return false;
+}
+
+/* Should conn, which watches its mailbox, go and do this job? */
+static bool worth_looking_away(const struct imap_pool *pool, const struct imap_conn *conn,
+                               const struct servers *servers, const struct imap_job *job, int64_t now)
+{
+    if (!job->urgent && now - job->queued_ms < pool->timing.starving)
+        return false;
+    if (lane_can_be_opened(pool, now) || any_worker_without_work(pool))
+        return false;
+    if (servers->all > 0 && !is_crowded(pool, servers, job, now))
+        return false;
+    return is_least_loaded(pool, conn, 1u << job->kind);
+}
+
 /* Should conn, which has another mailbox selected, go and do this job? */
 static bool worth_changing(const struct imap_pool *pool, const struct imap_conn *conn, bool idle,
                            const struct imap_job *job, int64_t now)
@@ -156,6 +189,8 @@ static bool worth_changing(const struct imap_pool *pool, const struct imap_conn 
     unsigned kind = 1u << job->kind;
     struct servers servers = servers_of(pool, job->place, kind);
 
+    if (conn->watching)
+        return worth_looking_away(pool, conn, &servers, job, now);
     if (servers.all > 0)
         return idle && is_crowded(pool, &servers, job, now);
     if (idle)
@@ -200,7 +235,7 @@ static struct imap_job *next_here(const struct imap_pool *pool, const struct ima
 static struct imap_job *to_help_with(const struct imap_pool *pool, const struct imap_conn *conn)
 {
     if (conn->index > 0 || !conn->selected || conn->heading || conn->jobs >= HELP_JOBS ||
-        any_lane_ready(pool))
+        any_worker_ready(pool))
         return NULL;
     return conn->selected->queue[IMAP_JOB_WORK][true].first;
 }
@@ -209,7 +244,8 @@ static enum imap_pool_action follow_heading(struct imap_pool *pool, struct imap_
 {
     if (conn->jobs > 0 || conn->selecting)
         return IMAP_POOL_NOTHING;
-    if (conn->heading != conn->selected && imap_job_peek(conn->heading, imap_pool_serves(pool, conn)))
+    if (conn->heading != conn->selected &&
+        (conn->watching || imap_job_peek(conn->heading, imap_pool_serves(pool, conn))))
         return IMAP_POOL_SELECT;
     imap_place_put(pool, &conn->heading); /* somebody else was faster */
     return IMAP_POOL_TAKE;
@@ -230,6 +266,7 @@ enum imap_pool_action imap_pool_decide(struct imap_pool *pool, struct imap_conn 
     struct imap_place *place = better_place(pool, conn, !job && conn->jobs == 0, now);
     if (place) {
         conn->heading = imap_place_ref(place);
+        conn->watching = false;
         return conn->jobs == 0 ? IMAP_POOL_SELECT : IMAP_POOL_NOTHING;
     }
     if (job && !is_best_for(pool, conn, job))
@@ -292,12 +329,10 @@ static bool is_lane_coming(const struct imap_pool *pool)
     return false;
 }
 
-void imap_pool_dispatch(struct imap_pool *pool, int64_t now)
+static void dispatch_jobs(struct imap_pool *pool, int64_t now)
 {
     bool acted = false;
 
-    if (pool->closing || pool->queued[IMAP_JOB_WATCH] + pool->queued[IMAP_JOB_WORK] == 0)
-        return;
     if (now < pool->no_more_until && !is_lane_coming(pool))
         pool->lane_failed = true;
     if (!imap_pool_any_ready(pool) || pool->queued[IMAP_JOB_WATCH] > 0)
@@ -317,4 +352,13 @@ void imap_pool_dispatch(struct imap_pool *pool, int64_t now)
     open_lanes(pool, now);
     if (pool->clock_idle)
         pthread_cond_broadcast(&pool->changed);
+}
+
+void imap_pool_dispatch(struct imap_pool *pool, int64_t now)
+{
+    if (pool->closing)
+        return;
+    if (pool->queued[IMAP_JOB_WATCH] + pool->queued[IMAP_JOB_WORK] > 0)
+        dispatch_jobs(pool, now);
+    imap_pool_watch_assign(pool, now);
 }

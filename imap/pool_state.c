@@ -90,6 +90,7 @@ void imap_pool_conn_up(struct imap_conn *conn)
         end_attempt(pool, IMAP_OK, NULL);
     } else {
         pool->lane_failed = false;
+        pool->no_watch_until = 0;
     }
     imap_pool_dispatch(pool, now);
     pthread_mutex_unlock(&pool->lock);
@@ -147,6 +148,7 @@ static void leave(struct imap_pool *pool, struct imap_conn *conn)
     conn->state = IMAP_CONN_OFF;
     conn->retire = false;
     conn->selecting = false;
+    conn->watching = false;
     imap_place_put(pool, &conn->heading);
     conn->left = conn->selected;
     conn->selected = NULL;
@@ -183,6 +185,7 @@ void imap_pool_conn_failed(struct imap_conn *conn, const struct imap_error *why)
     if (conn->index > 0) {
         pool->lane_failed = true;
         pool->no_more_until = now + pool->timing.no_more;
+        pool->no_watch_until = now + pool->timing.watch_again;
     } else {
         if (any && is_limit(why))
             spare_a_lane(pool);
@@ -310,6 +313,9 @@ void *imap_pool_clock(void *arg)
         }
         /* Some reasons to act come by time alone: a job starves, a lane may be tried again. */
         imap_pool_dispatch(pool, now);
+        int64_t watch_due = imap_pool_watch_due(pool, now);
+        if (watch_due < next)
+            next = watch_due;
         if (look_again < next)
             next = look_again;
         pool->clock_idle = next == IMAP_NET_FOREVER;

@@ -5,10 +5,11 @@
  * Work goes in as commands with the mailbox that they need selected; the pool chooses the connection
  * (one that has the mailbox selected already, else the least busy, opening more up to the limit) and
  * selects as needed. Connection 0 is the watching one: work marked IMAP_POOL_WATCHER goes there, its
- * session learns UIDs by sequence number, and it idles (RFC 2177) on the mailbox selected last
- * whenever it has nothing to do. It alone enables QRESYNC, else CONDSTORE, where the server offers them: so
- * it hears VANISHED instead of EXPUNGE, and MODSEQ with each FETCH. Where the server offers it, NOTIFY (RFC 5465)
- * tells it of all other mailboxes, too. The others carry bodies and close when unused for some minutes.
+ * session learns UIDs by sequence number, and it idles (RFC 2177) on the mailbox selected last whenever it has
+ * nothing to do. It alone enables QRESYNC, else CONDSTORE, where the server offers them: so it hears VANISHED
+ * instead of EXPUNGE, and MODSEQ with each FETCH. Where the server offers it, NOTIFY (RFC 5465) tells it of all
+ * other mailboxes, too. The others, the lanes, carry bodies and close when unused for some minutes; some of them
+ * idle where imap_pool_watch says.
  *
  * A lost line is dialled again with growing pauses (1 s to 60 s). Work waits for that while the
  * outage is younger than the grace time (endpoint timeout); then it fails with IMAP_AGAIN, and new work fails at once
@@ -85,6 +86,10 @@ struct imap_pool_events {
     void (*elsewhere)(void *arg, const struct imap_response *response, bool initial);
     /* The account became reachable (error NULL) or unreachable (why). */
     void (*reachable)(void *arg, const struct imap_error *error);
+    /* on: the lane has begun to idle there (imap_pool_watch): changes since it selected the mailbox were or will
+     * be told as `untagged`. So it stays, also while the lane works there, until `deselected` or this with
+     * on false: it does not idle any more. Not for connection 0. May be NULL. */
+    void (*idling)(void *arg, unsigned connection, const char *mailbox, bool on);
     /* Protocol trace, see session.h; connection tells the lines of several apart. NULL: no trace. */
     void (*trace)(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,
                   size_t len);
@@ -122,6 +127,13 @@ void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox);
 
 /* `notify` has something else to say: connection 0 asks it, and the server, again. */
 void imap_pool_notify_again(struct imap_pool *pool);
+/* The mailboxes (wire names) that lanes should idle on (RFC 2177), the most wanted first, for so many ms or until
+ * the next call, whose list takes the place of this one. As many get a lane as can be had while one is left for
+ * bodies, never more than connections - 2; lanes are opened for it when a mailbox was wanted for a second. Such
+ * a lane does the work of its own mailbox, and leaves it only for what is urgent or has waited long and no other
+ * lane can do; it comes back later. A mailbox that cannot be selected is dropped.
+ * Returns how many of the first get a lane, as things are: 0 also when the server has no IDLE. */
+size_t imap_pool_watch(struct imap_pool *pool, const char *const *mailboxes, size_t count, unsigned for_ms);
 
 /* Capabilities after login; false while none is known. */
 bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out);

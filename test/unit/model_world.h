@@ -50,6 +50,8 @@ static struct world {
     size_t status_count;
     bool refuses_status;
     char last_list[256];
+    size_t grants;     /* so many lanes may watch ... */
+    char watched[256]; /* ... of these: the last call */
     /* what was told */
     char told[65536]; /* "+3 -2 ~1 L" and so on, in order */
     unsigned lines;   /* of log; the last one: */
@@ -185,6 +187,16 @@ void imap_pool_notify_again(struct imap_pool *pool)
 {
     (void)pool;
     world.notify_again++;
+}
+
+size_t imap_pool_watch(struct imap_pool *pool, const char *const *mailboxes, size_t count, unsigned for_ms)
+{
+    (void)pool, (void)for_ms;
+    world.watched[0] = '\0';
+    for (size_t i = 0; i < count; i++)
+        snprintf(world.watched + strlen(world.watched), sizeof world.watched - strlen(world.watched), "%s ",
+                 mailboxes[i]);
+    return count < world.grants ? count : world.grants;
 }
 
 unsigned imap_pool_lanes(const struct imap_pool *pool)
