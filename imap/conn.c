@@ -247,6 +247,7 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
     struct imap_pool *pool = conn->pool;
     struct imap_line *line = &conn->line;
 
+    imap_conn_prove(conn);
     take_work(conn);
     int64_t now = imap_net_now();
     int64_t until = imap_conn_idle(conn, now);
