@@ -157,6 +157,7 @@ static enum imap_status open_account(const struct config *config, const char *pa
         .root_mailbox = config->mailbox,
         .cache_dir = config->cache_dir,
         .cache_size = config->cache_size,
+        .offline = config->offline,
     };
     struct account_events events;
 

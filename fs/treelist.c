@@ -14,6 +14,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "outage.h"
 #include "treestatus.h"
 
 #define ATTEMPTS 2
@@ -190,10 +191,14 @@ static void finish(struct treelist *list)
     if (!list->err.status)
         tree_statuses_apply_locked(account, &list->statuses, list->asked_ms);
     const bool failed = list->err.status != IMAP_OK;
-    if (failed)
+    const bool out = failed && account_is_out_locked(account) && worth_repeating(list->err.status);
+    if (failed && !out)
         pending_log_locked(account, LOG_WARNING, "cannot list the mailboxes: %s", list->err.text);
     tree->running = NULL;
-    pending_finish_locked(account, &tree->waits, failed ? &list->err : NULL);
+    if (out && tree_known_locked(account))
+        pending_finish_locked(account, &tree->waits, NULL);
+    else
+        pending_finish_locked(account, &tree->waits, out ? &account->outage : failed ? &list->err : NULL);
     treelist_free(list);
 }
 

@@ -165,12 +165,13 @@ enum imap_status imap_pool_connect_within(struct imap_pool *pool, unsigned wait_
     return connect_until(pool, imap_net_now() + wait_ms, err);
 }
 
-void imap_pool_keep_trying(struct imap_pool *pool)
+bool imap_pool_keep_trying(struct imap_pool *pool)
 {
     int64_t now = imap_net_now();
 
     pthread_mutex_lock(&pool->lock);
-    if (!pool->offline && !imap_pool_any_ready(pool)) {
+    bool out = !imap_pool_any_ready(pool);
+    if (out && !pool->offline) {
         struct imap_conn *conn = &pool->conn[0];
         if (conn->state == IMAP_CONN_OFF)
             imap_pool_schedule(pool, conn, now);
@@ -179,6 +180,7 @@ void imap_pool_keep_trying(struct imap_pool *pool)
         pool->told_why = IMAP_AGAIN;
     }
     pthread_mutex_unlock(&pool->lock);
+    return out;
 }
 
 /* ---- reasons not to wait ---------------------------------------------------------------------------- */

@@ -84,9 +84,9 @@ enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *er
 /* The same, but waits no longer than wait_ms: then IMAP_AGAIN, while the attempt goes on. */
 enum imap_status imap_pool_connect_within(struct imap_pool *pool, unsigned wait_ms,
                                           struct imap_error *err) IMAP_CHECK;
-/* After either of them has failed: the account is taken for unreachable, and dialled again as after a loss
- * until it stands; events.reachable tells. */
-void imap_pool_keep_trying(struct imap_pool *pool);
+/* After either has failed: the account is taken for unreachable, and dialled again as after a loss until it
+ * stands; events.reachable tells. False: it stands already. */
+bool imap_pool_keep_trying(struct imap_pool *pool);
 /* Somebody wants the server: the next attempt is made now, if the last one is some seconds old and has not
  * shown that the password is wrong. */
 void imap_pool_hurry(struct imap_pool *pool);

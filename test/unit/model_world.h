@@ -46,6 +46,9 @@ static struct world {
     struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
     size_t status_count;
     bool refuses_status;
+    struct imap_error connect; /* how connecting ends, where there is a store to do without */
+    bool offline;
+    unsigned hurried, revalidated;
     char last_list[256];
     /* what was told */
     char told[65536]; /* "+3 -2 ~1 L" and so on, in order */
@@ -150,6 +153,32 @@ enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *er
 {
     (void)pool, (void)err;
     return IMAP_OK;
+}
+
+enum imap_status imap_pool_connect_within(struct imap_pool *pool, unsigned wait_ms, struct imap_error *err)
+{
+    (void)pool, (void)wait_ms;
+    if (world.connect.status && err)
+        *err = world.connect;
+    return world.connect.status;
+}
+
+bool imap_pool_keep_trying(struct imap_pool *pool)
+{
+    (void)pool;
+    return true;
+}
+
+void imap_pool_hurry(struct imap_pool *pool)
+{
+    (void)pool;
+    world.hurried++;
+}
+
+void imap_pool_revalidate(struct imap_pool *pool)
+{
+    (void)pool;
+    world.revalidated++;
 }
 
 void imap_pool_free(struct imap_pool **pool)
@@ -447,6 +476,7 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                             .poll_ms = world.poll_ms,
                                             .root_mailbox = root,
                                             .cache_dir = world.dir,
+                                            .offline = world.offline,
                                             .cache_size = 1 << 20};
     struct account *account = NULL;
     const enum imap_status status = account_open(&options, &events, NULL, &account, err);

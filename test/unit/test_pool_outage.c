@@ -94,7 +94,7 @@ START_TEST(an_answer_that_takes_long)
     CHANGE(world, world->gate_closed = true);
     ck_assert_int_eq(imap_pool_connect_within(world->pool, 100, &err), IMAP_AGAIN);
     ck_assert_str_ne(err.text, "");
-    imap_pool_keep_trying(world->pool);
+    ck_assert(imap_pool_keep_trying(world->pool));
     await_ask(ask_noop(world, "A", 0, 0), IMAP_AGAIN);
     ck_assert_int_lt(imap_net_now() - begin, SOON_MS);
     CHANGE(world, world->gate_closed = false);
@@ -112,7 +112,7 @@ START_TEST(kept_on_trying)
 
     fake_refuse(world->server, true);
     ck_assert_int_eq(imap_pool_connect_within(world->pool, 10000, NULL), IMAP_AGAIN);
-    imap_pool_keep_trying(world->pool);
+    ck_assert(imap_pool_keep_trying(world->pool));
     await_ask(ask_noop(world, "A", 0, 0), IMAP_AGAIN);
     ck_assert(fake_await_refused(world->server, 3));
     ck_assert_uint_eq(outages(world), 0); /* that was the answer to connect */
@@ -135,7 +135,7 @@ START_TEST(another_reason_is_told)
     pool->timing.backoff_max = LONG_MS;
     pool->timing.impatient = 0;
     fake_refuse(world->server, false);
-    imap_pool_keep_trying(pool);
+    ck_assert(imap_pool_keep_trying(pool));
     AWAIT(world, world->down == 1);
     ck_assert_int_eq(world->unreachable.status, IMAP_AUTH);
     imap_pool_hurry(pool);
@@ -201,7 +201,7 @@ START_TEST(offline_connects_to_nobody)
 
     ck_assert_int_eq(imap_pool_new(&options, NULL, world, &world->pool, &err), IMAP_OK);
     ck_assert_int_eq(imap_pool_connect(world->pool, &err), IMAP_AGAIN);
-    imap_pool_keep_trying(world->pool);
+    ck_assert(imap_pool_keep_trying(world->pool));
     imap_pool_hurry(world->pool);
     imap_pool_revalidate(world->pool);
     await_ask(ask_noop(world, "A", 0, 0), IMAP_AGAIN);
