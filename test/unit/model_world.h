@@ -46,7 +46,7 @@ static struct world {
     struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
     size_t status_count;
     bool refuses_status;
-    struct imap_error connect; /* how connecting ends, where there is a store to do without */
+    struct imap_error connect; /* how connecting ends */
     bool offline;
     unsigned hurried, revalidated;
     char last_list[256];
@@ -151,16 +151,16 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
 
 enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *err)
 {
-    (void)pool, (void)err;
-    return IMAP_OK;
+    (void)pool;
+    if (world.connect.status && err)
+        *err = world.connect;
+    return world.connect.status;
 }
 
 enum imap_status imap_pool_connect_within(struct imap_pool *pool, unsigned wait_ms, struct imap_error *err)
 {
-    (void)pool, (void)wait_ms;
-    if (world.connect.status && err)
-        *err = world.connect;
-    return world.connect.status;
+    (void)wait_ms;
+    return imap_pool_connect(pool, err);
 }
 
 bool imap_pool_keep_trying(struct imap_pool *pool)
