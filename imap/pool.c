@@ -123,6 +123,7 @@ static void await_change(struct imap_pool *pool, int64_t until_ms)
 static enum imap_status attempt(struct imap_pool *pool, int64_t until_ms, struct imap_error *err)
 {
     const unsigned attempts = pool->attempts;
+    char where[IMAP_ENDPOINT_TEXT_MAX];
 
     attempt_now(pool);
     while (pool->attempts == attempts && !pool->closing && pool->conn[0].state != IMAP_CONN_OFF &&
@@ -136,7 +137,8 @@ static enum imap_status attempt(struct imap_pool *pool, int64_t until_ms, struct
         return imap_error_set(err, IMAP_CANCEL, "cancelled");
     if (pool->conn[0].state == IMAP_CONN_OFF)
         return imap_error_set(err, IMAP_SYS, "a thread cannot be started");
-    return imap_error_set(err, IMAP_AGAIN, "no answer yet");
+    imap_endpoint_text(&pool->endpoint, where);
+    return imap_error_set(err, IMAP_AGAIN, "%s has not answered yet", where);
 }
 
 static enum imap_status connect_until(struct imap_pool *pool, int64_t until_ms, struct imap_error *err)
