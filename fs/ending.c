@@ -128,7 +128,7 @@ static void handle(int number, void (*handler)(int))
     sigaction(number, &action, NULL);
 }
 
-void ending_begin(struct fs *fs, struct fuse_session *session)
+void ending_begin(struct fs *fs, struct fuse_session *session, bool foreground)
 {
     ending.fs = fs;
     ending.session = session;
@@ -136,7 +136,7 @@ void ending_begin(struct fs *fs, struct fuse_session *session)
     sem_init(&ending.over, 0, 0);
     ending.told_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ending.suspend_fd = suspend_open();
-    ending.terminal = has_terminal();
+    ending.terminal = foreground && has_terminal();
     if (ending.told_fd < 0)
         abort();
     thread_start(&ending.thread, "ending", run, NULL);

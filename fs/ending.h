@@ -11,9 +11,9 @@
 
 #include "ops.h"
 
-/* From here on SIGTERM and SIGINT end the loop, which is to run on the calling thread, and SIGHUP too when it
- * says that the terminal is gone that we had. Once a process. */
-void ending_begin(struct fs *fs, struct fuse_session *session);
+/* From here on SIGTERM and SIGINT end the loop, which is to run on the calling thread; in the foreground SIGHUP
+ * as well, when it says that the terminal that we had is gone. Once a process. */
+void ending_begin(struct fs *fs, struct fuse_session *session, bool foreground);
 /* After the loop, whatever has ended it; joins its thread. Further signals do nothing. */
 void ending_over(void);
 

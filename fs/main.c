@@ -105,7 +105,7 @@ static int serve_mounted(const struct config *config, struct fs *fs, struct fuse
     fs->jobs = jobs_new(fs->account, config->endpoint.timeout_ms);
     notify_start(fs->notify, session);
     push_start(fs->push, account, session);
-    ending_begin(fs, session);
+    ending_begin(fs, session, config->foreground);
     daemon_ready(daemon);
     daemon_log(LOG_INFO, "%s is mounted on %s", config->source, config->mountpoint);
     int rc = loop_run(session, config->max_threads);

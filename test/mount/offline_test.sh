@@ -43,12 +43,19 @@ shows() {
     within 10 ls "$mnt/$1" | grep -qx "$2"
 }
 
+# One more message in INBOX: $new.
+deliver() {
+    "$MAILGEN" one "$box/INBOX" 4000 || failed "delivering"
+    new=$((${new%.eml} + 1)).eml
+}
+
 server_start
 export DOVECOT_PORT=$IMAP_PORT
 "$MAILGEN" sample "$box"
 "$MAILGEN" bulk "$box/Bulk" 50 3
 mount_start poll=1
 first=$(listing)
+new=$(find "$mnt/INBOX" -name "*.eml" -printf "%P\n" | sort -n | tail -n 1)
 within 10 cat "$mnt/Bulk/1.eml" >/dev/null
 imap 'CREATE Unlisted' >/dev/null
 ok "a mailbox is seen, but not looked into" await 10 shows "" Unlisted
@@ -66,8 +73,7 @@ refused "a message never read" cat "$mnt/Bulk/7.eml"
 refused "a mailbox never listed" ls "$mnt/Unlisted/"
 ok "what never was is not there" bash -c "! test -e '$mnt/Bulk/4711.eml' && ! test -e '$mnt/Nothing'"
 server_start
-"$MAILGEN" one "$box/INBOX" 4000
-new=$(server_files INBOX | tail -n 1 | cut -f 1).eml
+deliver
 ok "the server is back by itself" await 30 logged 'reachable again'
 ok "with new mail" await 10 shows INBOX "$new"
 ok "that can be read" within 10 cat "$mnt/INBOX/$new"
@@ -101,8 +107,7 @@ IMAPFS_PASSWORD=wrong unmounted "a wrong password" "password" "cache_dir=$work/c
 # SIGHUP makes it look, though nothing else would.
 mount_start poll=3600 disable=IDLE,NOTIFY "cache_dir=$work/other"
 ok "a listing" shows INBOX "$new"
-"$MAILGEN" one "$box/INBOX" 5000
-new=$(server_files INBOX | tail -n 1 | cut -f 1).eml
+deliver
 ok "is believed" bash -c "! ls '$mnt/INBOX' | grep -qx $new"
 kill -HUP "$daemon"
 ok "until SIGHUP" await 5 shows INBOX "$new"
