@@ -157,9 +157,7 @@ static void do_without(struct account *account, const struct imap_error *why)
     account_unlock(account);
     if (imap_pool_keep_trying(account->pool))
         return;
-    account_lock(account);
-    account->outage = (struct imap_error){0};
-    account_unlock(account);
+    outage_reachable(account, NULL); /* in this very moment */
 }
 
 /* The stored tree has the root. */

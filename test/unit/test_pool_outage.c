@@ -76,7 +76,8 @@ static bool slow_login(struct fake_client *client, const char *tag, const char *
                        void *arg)
 {
     struct world *world = arg;
-    (void)client, (void)tag, (void)stop;
+    (void)client, (void)tag;
+    *stop = false;
     pthread_mutex_lock(&world->lock);
     while (world->gate_closed && strncmp(command, "AUTHENTICATE", 12) == 0)
         pthread_cond_wait(&world->changed, &world->lock);
