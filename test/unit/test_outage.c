@@ -4,6 +4,7 @@
 
 #include "mailbox_internal.h"
 #include "model_world.h"
+#include "outage.h"
 #include "store.h"
 
 #define ALL "UID FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)"
@@ -203,11 +204,14 @@ END_TEST
 /* The outage is known while the messages come from the disk. */
 START_TEST(an_outage_while_loading)
 {
-    struct asked asked;
+    struct asked asked = {.wait = {.done = asked_done}};
+    const struct imap_error why = {.status = IMAP_AGAIN, .text = "no network"};
     first_mount();
     open_world();
-    ck_assert(!ask_fresh(box("INBOX"), &asked));
-    go_out();
+    account_lock(world.account); /* so what is loaded cannot come in between */
+    ck_assert(!mailbox_fresh_locked(box("INBOX"), &asked.wait));
+    outage_begin_locked(world.account, &why);
+    account_unlock(world.account);
     store_settle(world.account->stored.store);
     ended(&asked, IMAP_OK);
     asks_nothing();
