@@ -42,9 +42,11 @@ struct account_options {
     const char *root_mailbox; /* UTF-8, server's delimiter or "/"; NULL or "": the whole account */
     const char *cache_dir;    /* made 0700 when missing */
     uint64_t cache_size;      /* bytes of bodies kept */
+    bool offline;             /* only what is cached, never a connection; IMAP_GONE when nothing is */
 };
 
-/* Connects, logs in, lists. IMAP_GONE when the root mailbox does not exist. events is copied. */
+/* Connects, logs in, lists. IMAP_GONE when the root mailbox does not exist. Where the root is in the store, a
+ * server that cannot be reached is no failure: see outage.h. events is copied. */
 enum imap_status account_open(const struct account_options *options, const struct account_events *events,
                               void *arg, struct account **account_out, struct imap_error *err) IMAP_CHECK;
 /* Ends every wait with IMAP_CANCEL, then frees. No other thread may use the account any more. */
@@ -59,6 +61,9 @@ struct mailbox *account_root(struct account *account); /* never NULL */
 bool account_tree_fresh_locked(struct account *account, struct wait *wait);
 /* The mailbox whose dir_id or message_id this is (see mailbox.h); NULL when there is none. */
 struct mailbox *account_by_id_locked(struct account *account, uint32_t id);
+/* Takes nothing for fresh any more, nor any connection for alive: what is watched is synchronised again now,
+ * everything else when it is wanted. */
+void account_revalidate(struct account *account);
 /* The account's last connection error, IMAP_OK inside while it is reachable. */
 void account_reachability(struct account *account, struct imap_error *err_out);
 

@@ -11,6 +11,7 @@
  * 5. fate != IMAP_OK: nothing is accepted from the server, nobody is queued.
  */
 #include "body_internal.h"
+#include "outage.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -194,10 +195,16 @@ static bool may_wait(struct bodies *bodies, struct body *body, struct wait *wait
     return false;
 }
 
+/* Better refused when it is opened than when it is read, of which the kernel makes EIO. */
+static bool out_of_reach(const struct bodies *bodies, const struct body *body)
+{
+    return account_is_out_locked(bodies->account) && !body->charged && !body_complete_locked(body);
+}
+
 bool body_size_known_locked(struct body *body, struct wait *wait)
 {
     struct bodies *bodies = mailbox_account(body->mailbox)->bodies;
-    if (body->size_known)
+    if (body->size_known && !out_of_reach(bodies, body))
         return true;
     if (may_wait(bodies, body, wait)) {
         wait_queue_add(&body->size_waits, wait);

@@ -29,7 +29,8 @@ struct body *body_open_locked(struct mailbox *mailbox, const struct message *mes
 void body_close_locked(struct body *body);
 
 /* Makes sure the true size is known (the FETCH literal, or a probe at the claimed end, has told it).
- * True when it is; false when wait was queued. IMAP_GONE: expunged meanwhile. */
+ * True when it is; false when wait was queued. IMAP_GONE: expunged meanwhile.
+ * IMAP_AGAIN, also when it is known: nothing of the body is here and the server cannot be reached. */
 bool body_size_known_locked(struct body *body, struct wait *wait);
 uint64_t body_size_locked(const struct body *body);
 /* Makes sure that [offset, offset + len) cut at the size is in the spool; otherwise as above, told by

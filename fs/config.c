@@ -247,6 +247,7 @@ void config_print_help(FILE *out)
                 "  -o disable=CAP,CAP       use the server as if it did not offer these capabilities\n"
                 "  -o poll=S                age at which a listing is checked again (default 60)\n"
                 "cache:\n"
+                "  -o offline               show what is cached, and never connect\n"
                 "  -o cache_dir=DIR         default $XDG_CACHE_HOME/imapfs or ~/.cache/imapfs\n"
                 "  -o cache_size=SIZE       bytes, or with K, M, G (default 1G)\n"
                 "access:\n"

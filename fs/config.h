@@ -31,6 +31,7 @@ struct config {
     gid_t gid;
     mode_t umask;
     bool allow_other;
+    bool offline;
     bool read_write; /* "rw" was asked for, which cannot be had */
     bool foreground, debug;
     unsigned max_threads; /* that take requests of the kernel; 1 to 64 */

@@ -5,6 +5,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "outage.h"
 #include "sync.h"
 
 struct mailbox *mailbox_new(struct account *account, struct mailbox *parent, const char *wire,
@@ -155,6 +156,20 @@ bool mailbox_is_fresh_locked(const struct mailbox *mailbox)
             (mailbox->proven_ms && model_now_ms() - mailbox->proven_ms < account->poll_ms));
 }
 
+/* Nobody can be asked: what is known is as good as it gets, and what is not cannot be had. */
+static bool known_while_out(struct mailbox *mailbox, struct wait *wait)
+{
+    struct account *account = mailbox->account;
+    account->watch.last = mailbox; /* to be watched when the server is back */
+    imap_pool_hurry(account->pool);
+    if (mailbox->known)
+        return true;
+    wait_queue_add(&mailbox->waits, wait);
+    if (!stored_load_locked(mailbox, false))
+        outage_refuse_locked(account, &mailbox->waits);
+    return false;
+}
+
 bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
 {
     struct account *account = mailbox->account;
@@ -169,6 +184,8 @@ bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
         inuse_note_locked(mailbox);
         if (mailbox_is_fresh_locked(mailbox))
             return true;
+        if (account_is_out_locked(account))
+            return known_while_out(mailbox, wait);
         wait_queue_add(&mailbox->waits, wait);
         if (!stored_load_locked(mailbox, false))
             sync_begin_locked(mailbox);

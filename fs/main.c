@@ -108,7 +108,7 @@ static int serve_mounted(const struct config *config, struct fs *fs, struct fuse
     fs->jobs = jobs_new(fs->account, config->endpoint.timeout_ms);
     notify_start(fs->notify, session);
     push_start(fs->push, account, session);
-    ending_begin(fs, session);
+    ending_begin(fs, session, config->foreground);
     daemon_ready(daemon);
     daemon_log(LOG_INFO, "%s is mounted on %s", config->source, config->mountpoint);
     int rc = loop_run(session, config->max_threads);
@@ -161,6 +161,7 @@ static enum imap_status open_account(const struct config *config, const char *pa
         .root_mailbox = config->mailbox,
         .cache_dir = config->cache_dir,
         .cache_size = config->cache_size,
+        .offline = config->offline,
     };
     struct account_events events;
 

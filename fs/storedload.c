@@ -8,6 +8,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "outage.h"
 #include "sync.h"
 
 /* ---- messages --------------------------------------------------------------------------------------- */
@@ -55,6 +56,13 @@ static void serve_waits(struct mailbox *mailbox, bool sync_wanted)
 {
     struct account *account = mailbox->account;
     const bool fresh = mailbox_is_fresh_locked(mailbox);
+    if (account_is_out_locked(account)) {
+        if (mailbox->known)
+            pending_finish_locked(account, &mailbox->waits, NULL);
+        else
+            outage_refuse_locked(account, &mailbox->waits);
+        return;
+    }
     if (fresh)
         pending_finish_locked(account, &mailbox->waits, NULL);
     /* What was looked at last is watched: also when nobody had to be asked. */

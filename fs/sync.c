@@ -29,6 +29,7 @@
 #include <syslog.h>
 
 #include "../imap/mem.h"
+#include "outage.h"
 
 #define ATTEMPTS 3
 #define SEARCH_MAX 200000 /* numbers that a server without ESEARCH may have to write into one line */
@@ -97,12 +98,22 @@ static void clear_collected(struct sync *sync)
     sync->err = (struct imap_error){0};
 }
 
+static bool lost_in_outage(const struct account *account, const struct imap_error *err)
+{
+    return account_is_out_locked(account) && (err->status == IMAP_AGAIN || err->status == IMAP_UNSURE);
+}
+
 /* Ends the sync; err NULL: the columns are the server's. */
 static void finish(struct sync *sync, const struct imap_error *err)
 {
     struct mailbox *mailbox = sync->mailbox;
     struct account *account = mailbox->account;
-    if (err) {
+    if (err && lost_in_outage(account, err)) {
+        if (mailbox->known)
+            pending_finish_locked(account, &mailbox->waits, NULL); /* it is listed as it was */
+        else
+            pending_finish_locked(account, &mailbox->waits, &account->outage);
+    } else if (err) {
         struct imap_error told = *err;
         imap_error_set(&told, err->status, "%s: %s", mailbox->wire, err->text);
         told.code = err->code;

@@ -343,6 +343,11 @@ enum imap_status tree_apply_locked(struct account *account, struct tree_items *i
     return IMAP_OK;
 }
 
+bool tree_known_locked(const struct account *account)
+{
+    return account->tree.listed_ms || mailbox_child_count_locked(account->top);
+}
+
 /* ---- the root that was asked for ------------------------------------------------------------------- */
 
 static struct mailbox *child_by_text(struct mailbox *parent, const char *text, size_t len)

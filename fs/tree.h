@@ -44,6 +44,8 @@ void tree_fini(struct account *account);
 struct mailbox *tree_find_locked(struct account *account, const char *wire, size_t len);
 /* The child by its file name, one that is gone included. */
 struct mailbox *tree_child_locked(const struct mailbox *parent, const char *file);
+/* Listed once, in this mount or an earlier one. */
+bool tree_known_locked(const struct account *account);
 /* Begins a listing unless one runs. `waits` of the tree are told its end. */
 void tree_list_locked(struct account *account);
 /* The server says that it is another now: lists it, and once more if it is being listed. */

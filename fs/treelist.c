@@ -14,6 +14,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "outage.h"
 #include "treestatus.h"
 
 #define ATTEMPTS 2
@@ -235,10 +236,14 @@ static void finish(struct treelist *list)
     const bool failed = list->err.status != IMAP_OK;
     tree->repeats = list->disputed ? tree->repeats + 1 : 0;
     const bool again = !failed && (list->again || (list->disputed && tree->repeats < ATTEMPTS));
-    if (failed)
+    const bool out = failed && account_is_out_locked(account) && worth_repeating(list->err.status);
+    if (failed && !out)
         pending_log_locked(account, LOG_WARNING, "cannot list the mailboxes: %s", list->err.text);
     tree->running = NULL;
-    pending_finish_locked(account, &tree->waits, failed ? &list->err : NULL);
+    if (out && tree_known_locked(account))
+        pending_finish_locked(account, &tree->waits, NULL);
+    else
+        pending_finish_locked(account, &tree->waits, out ? &account->outage : failed ? &list->err : NULL);
     treelist_free(list);
     if (again)
         tree_list_locked(account);

@@ -262,6 +262,7 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
     struct imap_line *line = &conn->line;
 
     int64_t notify_at = imap_conn_notify_due(conn, imap_net_now());
+    imap_conn_prove(conn);
     take_work(conn);
     int64_t now = imap_net_now();
     int64_t until = imap_conn_idle(conn, now);

@@ -39,8 +39,9 @@ struct imap_conn {
     bool started;
     bool woken; /* wake_fd was signalled since the thread last looked */
     enum imap_conn_state state;
-    bool retire; /* to be closed when nothing is in flight */
-    size_t jobs; /* taken and not done */
+    bool retire;  /* to be closed when nothing is in flight */
+    bool doubted; /* is to show that it is alive */
+    size_t jobs;  /* taken and not done */
     uint64_t weight;
     struct imap_place *heading; /* counted; to be selected when nothing is in flight any more */
     bool watching;              /* a lane: idles on its mailbox, or is to idle on heading */
@@ -97,6 +98,7 @@ struct imap_pool_timing {
     int64_t no_more;                    /* after a further connection failed */
     int64_t impatient;                  /* new work may cut a pause short that has lasted this long */
     int64_t idle_grace, idle_renew, noop;
+    int64_t proof;        /* a line that is doubted has to answer within */
     int64_t notify_renew; /* NOTIFY is said again so often ... */
     int64_t notify_retry; /* ... and so soon after the server had to give it up */
     int64_t lane_unused;  /* then it is closed */
@@ -124,6 +126,7 @@ struct imap_pool {
     void *arg;
     unsigned count;
     bool read_write;
+    bool offline;
     struct imap_pool_timing timing; /* ms; tests shorten it before the first use */
     int cancel_fd;                  /* readable from imap_pool_free on */
     pthread_t clock;
@@ -135,14 +138,15 @@ struct imap_pool {
     struct imap_place *places;
     uint64_t next_number;
     size_t queued[IMAP_JOB_KINDS];
-    uint64_t random;                               /* for the jitter */
-    bool notify_again;                             /* connection 0 is to say NOTIFY */
-    bool clock_idle;                               /* the clock sleeps until it is told that jobs wait */
-    bool persist;                                  /* connection 0 is dialled again and again */
-    int64_t down_since;                            /* wanted and none is ready since; else 0 */
-    bool idle_refused;                             /* to a lane */
-    bool lane_failed;                              /* no lane can be had: connection 0 stands in */
-    int64_t no_more_until;                         /* so none is opened before */
+    uint64_t random;       /* for the jitter */
+    bool notify_again;     /* connection 0 is to say NOTIFY */
+    bool clock_idle;       /* the clock sleeps until it is told that jobs wait */
+    bool persist;          /* connection 0 is dialled again and again */
+    bool refused;          /* it could not be had, and nothing else stands: no work waits for it */
+    int64_t down_since;    /* wanted and none is ready since; else 0 */
+    bool idle_refused;     /* to a lane */
+    bool lane_failed;      /* no lane can be had: connection 0 stands in */
+    int64_t no_more_until; /* so none is opened before */
     struct imap_pool_wanted wanted[IMAP_POOL_MAX]; /* the most wanted first */
     size_t wanted_count;
     int64_t wanted_until;
@@ -153,7 +157,8 @@ struct imap_pool {
     struct imap_error attempt_error; /* ... and how the last one did */
     struct imap_caps caps;
     bool caps_known;
-    bool reachable, told, telling; /* told: what the caller knows */
+    bool reachable, told, telling; /* told: what the caller knows, ... */
+    enum imap_status told_why;     /* ... and why it is not */
 
     struct imap_conn conn[IMAP_POOL_MAX];
 };
@@ -185,12 +190,16 @@ bool imap_pool_watches(struct imap_conn *conn);
 /* With the lock: makes it dial, at once or at its dial_at. */
 void imap_pool_want(struct imap_pool *pool, struct imap_conn *conn, int64_t now);
 void imap_pool_wake(struct imap_conn *conn);
+/* With the lock: sets its dial_at, and makes the next pause longer. */
+void imap_pool_schedule(struct imap_pool *pool, struct imap_conn *conn, int64_t now);
+/* With the lock: dials connection 0 now, if it is waiting to be dialled. */
+void imap_pool_dial_now(struct imap_pool *pool, int64_t now);
 /* Without the lock, on conn's thread. */
 void imap_pool_conn_up(struct imap_conn *conn);
 void imap_pool_conn_failed(struct imap_conn *conn, const struct imap_error *why);
 void imap_pool_conn_lost(struct imap_conn *conn, const struct imap_error *why);
 bool imap_pool_conn_close(struct imap_conn *conn); /* false: it has something to do after all */
-/* With the lock: there has been no connection for work of this kind for the grace time. */
+/* With the lock: there is no connection for work of this kind, and it is not worth waiting for one. */
 bool imap_pool_given_up(const struct imap_pool *pool, enum imap_job_kind kind, int64_t now);
 /* The thread that ends the jobs whose grace is over. */
 void *imap_pool_clock(void *arg);
@@ -223,6 +232,8 @@ enum imap_status imap_conn_dial(struct imap_conn *conn, struct imap_error *err) 
 int64_t imap_conn_idle(struct imap_conn *conn, int64_t now);
 /* The server may just have begun to idle: tells the caller. */
 void imap_conn_idle_tell(struct imap_conn *conn);
+/* Makes one that is doubted show that it is alive. */
+void imap_conn_prove(struct imap_conn *conn);
 /* A lane that has been without work for long. */
 bool imap_conn_unused(struct imap_conn *conn, int64_t now);
 

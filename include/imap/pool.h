@@ -11,9 +11,8 @@
  * other mailboxes, too. The others, the lanes, carry bodies and close when unused for some minutes; some of them
  * idle where imap_pool_watch says.
  *
- * A lost line is dialled again with growing pauses (1 s to 60 s). Work waits for that while the
- * outage is younger than the grace time (endpoint timeout); then it fails with IMAP_AGAIN, and new work fails at once
- * until a connection is back. A command that was in flight when the line was lost fails with
+ * A lost line is dialled again, at once and then with growing pauses (1 s to 60 s). Work waits for the first
+ * attempt, at most the endpoint's timeout; if it fails, all work does at once, with IMAP_AGAIN, until a connection is back. A command that was in flight when the line was lost fails with
  * IMAP_AGAIN or IMAP_UNSURE: repeating it is the caller's decision.
  *
  * Threads: every function may be called from any thread, from within the callbacks too (but for
@@ -84,7 +83,7 @@ struct imap_pool_events {
     /* A STATUS or LIST that nobody asked for; it may lack what has not changed. initial: in answer to
      * NOTIFY, before its `notified`. While a LIST is under way, LISTs of NOTIFY's answer that instead. */
     void (*elsewhere)(void *arg, const struct imap_response *response, bool initial);
-    /* The account became reachable (error NULL) or unreachable (why). */
+    /* The account became reachable (error NULL) or unreachable (why), or is so for another kind of reason. */
     void (*reachable)(void *arg, const struct imap_error *error);
     /* on: the lane has begun to idle there (imap_pool_watch): changes since it selected the mailbox were or will
      * be told as `untagged`. So it stays, also while the lane works there, until `deselected` or this with
@@ -99,6 +98,7 @@ struct imap_pool_options {
     struct imap_endpoint endpoint;
     unsigned connections; /* 1 to 16 */
     bool read_write;      /* SELECT instead of EXAMINE */
+    bool offline;         /* nothing is ever connected: all work fails with IMAP_AGAIN at once */
     /* How to log in; NULL: by endpoint.user and .password, the strongest way offered (auth.h). token is called
      * on the threads of the connections, one at a time. */
     const struct imap_credentials *credentials;
@@ -110,6 +110,18 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
 /* Connects and logs in the watching connection and waits for it, so that a wrong host, certificate or
  * password is known at once: IMAP_AUTH, IMAP_AGAIN, IMAP_PROTO, IMAP_SYS; no retries. */
 enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *err) IMAP_CHECK;
+/* The same, but waits no longer than wait_ms: then IMAP_AGAIN, while the attempt goes on. */
+enum imap_status imap_pool_connect_within(struct imap_pool *pool, unsigned wait_ms,
+                                          struct imap_error *err) IMAP_CHECK;
+/* After either has failed: the account is taken for unreachable, and dialled again as after a loss until it
+ * stands; events.reachable tells. False: it stands already. */
+bool imap_pool_keep_trying(struct imap_pool *pool);
+/* Somebody wants the server: the next attempt is made now, if the last one is some seconds old and has not
+ * shown that the password is wrong. */
+void imap_pool_hurry(struct imap_pool *pool);
+/* Lines may be dead unnoticed, as when the machine has slept: each has to answer a NOOP within seconds (an IDLE
+ * is ended for it) or is lost, and the next attempt to connect is made now. */
+void imap_pool_revalidate(struct imap_pool *pool);
 /* Fails all work with IMAP_CANCEL, says LOGOUT where that is quick, joins the threads. */
 void imap_pool_free(struct imap_pool **pool);
 

@@ -61,8 +61,9 @@ killed "stat in a mailbox never listed" stat "$mnt/Trash/1.eml"
 ends "cat" cat "$mnt/Bulk/4.eml"
 ends "reading on" cat "$mnt/Large/1.eml"
 ends "ls of a mailbox never listed" ls "$mnt/Lists/imap"
-ends "ls of a mailbox listed long ago" ls "$mnt/Bulk/"
 ends "stat in a mailbox never listed" stat "$mnt/Sent/1.eml"
+ok "then the server is known to be away" await 10 grep -q 'cannot be reached' "$daemon_log"
+same "and a mailbox listed long ago is listed as it was" 50 "$(within 10 ls "$mnt/Bulk/" | wc -l)"
 readers=()
 begin=$(now_ms)
 for i in {10..20}; do

@@ -402,6 +402,11 @@ static void *lane_main(void *arg)
     return NULL;
 }
 
+void imap_pool_hurry(struct imap_pool *pool)
+{
+    (void)pool;
+}
+
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
 {
     (void)pool;

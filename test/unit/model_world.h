@@ -49,6 +49,9 @@ static struct world {
     struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
     size_t status_count;
     bool refuses_status;
+    struct imap_error connect; /* how connecting ends */
+    bool offline;
+    unsigned hurried, revalidated;
     char last_list[256];
     size_t grants;     /* so many lanes may watch ... */
     char watched[256]; /* ... of these: the last call */
@@ -153,10 +156,36 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
 
 enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *err)
 {
-    (void)pool, (void)err;
-    if (world.notified)
+    (void)pool;
+    if (world.notified && !world.connect.status)
         world.events.notified(world.account, IMAP_POOL_NOTIFIED_ALL);
-    return IMAP_OK;
+    if (world.connect.status && err)
+        *err = world.connect;
+    return world.connect.status;
+}
+
+enum imap_status imap_pool_connect_within(struct imap_pool *pool, unsigned wait_ms, struct imap_error *err)
+{
+    (void)wait_ms;
+    return imap_pool_connect(pool, err);
+}
+
+bool imap_pool_keep_trying(struct imap_pool *pool)
+{
+    (void)pool;
+    return true;
+}
+
+void imap_pool_hurry(struct imap_pool *pool)
+{
+    (void)pool;
+    world.hurried++;
+}
+
+void imap_pool_revalidate(struct imap_pool *pool)
+{
+    (void)pool;
+    world.revalidated++;
 }
 
 void imap_pool_free(struct imap_pool **pool)
@@ -481,6 +510,7 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                             .poll_ms = world.poll_ms,
                                             .root_mailbox = root,
                                             .cache_dir = world.dir,
+                                            .offline = world.offline,
                                             .cache_size = 1 << 20};
     struct account *account = NULL;
     const enum imap_status status = account_open(&options, &events, NULL, &account, err);
