@@ -181,6 +181,7 @@ static enum imap_pool_action next_action(struct imap_conn *conn, struct imap_job
     } else if (action == IMAP_POOL_SELECT) {
         conn->selecting = true;
         conn->seen = conn->heading->changes;
+        conn->replaced = conn->heading->replaced;
     } else {
         imap_pool_dispatch(pool, now);
     }

@@ -44,6 +44,7 @@ struct imap_conn {
     struct imap_place *heading; /* counted; to be selected when nothing is in flight any more */
     bool selecting;             /* being selected now */
     unsigned seen;              /* of its mailbox's changes: those that its session shows */
+    unsigned replaced;          /* as its mailbox's was when it began to select it */
     int64_t down_since;         /* wanted in vain since; 0 while READY and while nobody wants it */
     int64_t dial_at, last_dial; /* the next attempt; when the last one began */
     int64_t pause_ms;           /* before the next attempt but one */

@@ -402,6 +402,13 @@ static void *lane_main(void *arg)
     return NULL;
 }
 
+void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, unsigned connection)
+{
+    (void)pool;
+    (void)mailbox;
+    (void)connection;
+}
+
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
 {
     (void)pool;
