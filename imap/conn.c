@@ -88,6 +88,14 @@ static bool says_nonexistent(const struct imap_error *error)
             strcasestr(error->text, "no such mailbox") || strcasestr(error->text, "nonexistent"));
 }
 
+/* What a session of Dovecot 2.3 that had a mailbox selected when it was deleted may say from then on, also when
+ * there is another one of that name: only a new session can select that. */
+static bool is_stuck(struct imap_conn *conn, const struct imap_result *result)
+{
+    return conn->selections > 0 && result->status == IMAP_NO &&
+           strcasestr(result->error->text, "deleted under us");
+}
+
 /* A mailbox that cannot be selected is an error for all who need it. A line lost meanwhile is not: they
  * wait for the next one, but for those who have waited long already. */
 static void select_failed(struct imap_conn *conn, const struct imap_error *why)
@@ -124,10 +132,15 @@ static void on_selected(void *arg, const struct imap_result *result)
         start_select(conn);
         return;
     }
+    if (is_stuck(conn, result)) {
+        conn->stuck = true; /* and still selecting, for what waits for it goes on waiting */
+        return;
+    }
     if (result->status != IMAP_OK) {
         select_failed(conn, result->error);
         return;
     }
+    conn->selections++;
     pthread_mutex_lock(&pool->lock);
     conn->selecting = false;
     conn->selected = conn->heading;
@@ -261,6 +274,10 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
     if (imap_line_receive(line, why) != IMAP_OK || imap_line_check_silence(line, why) != IMAP_OK)
         return false;
     notice_deselection(conn);
+    if (conn->stuck) {
+        imap_error_set(why, IMAP_AGAIN, "the server needs a new session to select the mailbox");
+        return false;
+    }
     return !close_if_done(conn, imap_net_now());
 }
 
@@ -279,6 +296,8 @@ static void work(struct imap_conn *conn)
     struct imap_error why = {0};
 
     conn->ready = true;
+    conn->stuck = false;
+    conn->selections = 0;
     conn->ready_at = imap_net_now();
     conn->quiet_at = 0;
     imap_conn_enable(conn);

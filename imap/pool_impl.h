@@ -62,6 +62,8 @@ struct imap_conn {
     bool with_parameters;    /* the SELECT under way has some */
     bool repeating;          /* it is the one before, without them */
     bool resuming;           /* the SELECT under way asks what has changed */
+    bool stuck;              /* the line is to be given up for a new one */
+    unsigned selections;     /* on this line */
     bool awaits_closed;      /* what comes is still about the mailbox that was (RFC 7162 3.2.11) */
     int64_t ready_at;        /* logged in since */
     int64_t quiet_at;        /* nothing pending since; 0: something is */

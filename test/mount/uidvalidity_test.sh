@@ -85,10 +85,10 @@ log_lines() {
 while_mounted() {
     local lines=0 i readers=()
     seed=$((seed + 1))
+    within 20 cat "$mnt/Box"/*.eml >/dev/null
     keep_old Box
     make_next "$1"
     rm -f "$work/enough" "$work/mixed"
-    within 20 cat "$mnt/Box"/*.eml >/dev/null
     old_validity=$(validity)
     inode=$(stat -c %i "$mnt/Box/1.eml")
     lines=$(log_lines)
