@@ -16,7 +16,7 @@ class Figure:
         if self.of not in samples or (self.base and self.base not in samples):
             return None
         value = self.pick(samples[self.of])
-        return value / statistics.median(samples[self.base]) if self.base else value
+        return value / self.pick(samples[self.base]) if self.base else value
 
     def verdict(self, value):
         if value is None or self.limit is None:
