@@ -252,6 +252,7 @@ static void disown(struct bodies *bodies, struct body *body)
 {
     struct imap_error err = {0};
     imap_error_set(&err, IMAP_GONE, "message %u: the mailbox was made anew", body->uid);
+    err.code = IMAP_CODE_UIDVALIDITY;
     body_end_locked(bodies, body, &err);
     bodies_settle_locked(bodies, body);
 }

@@ -212,6 +212,20 @@ static void tell_names(struct notify *notify, const struct notes *notes, fuse_in
     }
 }
 
+/* What the kernel has of old messages that are still open: reading them is to fail from now on. */
+static void tell_retired(struct notify *notify)
+{
+    struct fs *fs = notify->fs;
+    fuse_ino_t *inos;
+
+    account_lock(fs->account);
+    size_t count = op_file_retired_locked(fs, &inos);
+    account_unlock(fs->account);
+    for (size_t i = 0; i < count; i++)
+        (void)fuse_lowlevel_notify_inval_inode(notify->session, inos[i], 0, 0);
+    free(inos);
+}
+
 static void tell_changed(struct notify *notify, const struct notes *notes)
 {
     for (size_t i = 0; i < notes->changed.count; i++) {
@@ -241,6 +255,8 @@ static void tell(struct notify *notify, struct notes *notes)
     }
     tell_listing(notify, notes, ino);
     tell_names(notify, notes, ino);
+    if (notes->names.count)
+        tell_retired(notify);
 }
 
 static void *run(void *arg)

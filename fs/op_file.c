@@ -51,6 +51,29 @@ static struct file *file_of(const struct fuse_file_info *fi)
     return (struct file *)(uintptr_t)fi->fh;
 }
 
+/* Its mailbox was made anew, so that its number means nothing any more. */
+static bool is_retired_locked(struct fs *fs, const struct file *file)
+{
+    uint32_t id = node_id(file->attr.st_ino);
+    const struct mailbox *mailbox = account_by_id_locked(fs->account, id);
+
+    return !mailbox || mailbox_message_id_locked(mailbox) != id;
+}
+
+size_t op_file_retired_locked(struct fs *fs, fuse_ino_t **inos_out)
+{
+    size_t count = 0;
+
+    *inos_out = NULL;
+    for (const struct file *file = fs->files; file; file = file->next) {
+        if (!is_retired_locked(fs, file))
+            continue;
+        *inos_out = imap_xreallocarray(*inos_out, count + 1, sizeof(fuse_ino_t));
+        (*inos_out)[count++] = file->attr.st_ino;
+    }
+    return count;
+}
+
 void op_file_forget_all(struct fs *fs)
 {
     while (fs->files) {
@@ -214,6 +237,11 @@ static void read_run(struct job *job)
     size_t len = job->size;
 
     account_lock(fs->account);
+    if (is_retired_locked(fs, job->file)) {
+        account_unlock(fs->account);
+        job_reply_error(job, ESTALE);
+        return;
+    }
     uint64_t size = body_size_locked(body);
     if (offset >= size)
         len = 0;

@@ -63,6 +63,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* The open files of mailboxes that were made anew meanwhile; *inos_out is the caller's. */
+size_t op_file_retired_locked(struct fs *fs, fuse_ino_t **inos_out);
 /* Frees what the kernel never released, when the account and all bodies are gone. */
 void op_file_forget_all(struct fs *fs);
 

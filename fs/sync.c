@@ -81,15 +81,20 @@ void sync_hasten_locked(struct mailbox *mailbox)
         watch->queue_tail = &sync->next;
 }
 
-static void clear_collected(struct sync *sync)
+static void clear_rows(struct sync *sync)
 {
     free(sync->rows);
+    sync->rows = NULL;
+    sync->row_count = sync->row_capacity = sync->row_sorted = 0;
+}
+
+static void clear_collected(struct sync *sync)
+{
+    clear_rows(sync);
     free(sync->gone);
     free(sync->found);
-    sync->rows = NULL;
     sync->gone = NULL;
     sync->found = NULL;
-    sync->row_count = sync->row_capacity = sync->row_sorted = 0;
     sync->gone_count = sync->gone_capacity = 0;
     sync->found_count = sync->found_capacity = 0;
     sync->arrived = 0;
@@ -641,6 +646,7 @@ static void apply_collected(struct sync *sync)
     }
     delta.whole = sync->mode == SYNC_WHOLE || sync->mode == SYNC_COMPARE;
     delta_apply_locked(sync->mailbox, &delta);
+    clear_rows(sync); /* before the store is told of them all: of a million they are 40 MB */
     settle(sync);
     if (progress)
         sync->attempts = 0;

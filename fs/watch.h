@@ -20,6 +20,7 @@ struct watch {
     bool empty;               /* when it was selected; not if it became so by what was expunged since */
     uint32_t uidnext;         /* of the SELECT; 0: not told */
     uint64_t modseq;          /* likewise: HIGHESTMODSEQ; 0 without CONDSTORE */
+    int64_t doubted_ms;       /* when it was selected anew because of a doubt; 0: never */
     bool exact;
     bool numbered;        /* they were as many as announced, so that sequence number n is the n-th row */
     struct resume resume; /* what the SELECT under way tells */

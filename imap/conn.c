@@ -99,6 +99,14 @@ static bool says_nonexistent(const struct imap_error *error)
             strcasestr(error->text, "no such mailbox") || strcasestr(error->text, "nonexistent"));
 }
 
+/* What a session of Dovecot 2.3 that had a mailbox selected when it was deleted may say from then on, also when
+ * there is another one of that name: only a new session can select that. */
+static bool is_stuck(struct imap_conn *conn, const struct imap_result *result)
+{
+    return conn->selections > 0 && result->status == IMAP_NO &&
+           strcasestr(result->error->text, "deleted under us");
+}
+
 /* A mailbox that cannot be selected is an error for all who need it. A line lost meanwhile is not: they
  * wait for the next one, but for those who have waited long already. */
 static void select_failed(struct imap_conn *conn, const struct imap_error *why)
@@ -138,10 +146,15 @@ static void on_selected(void *arg, const struct imap_result *result)
         start_select(conn);
         return;
     }
+    if (is_stuck(conn, result)) {
+        conn->stuck = true; /* and still selecting, for what waits for it goes on waiting */
+        return;
+    }
     if (result->status != IMAP_OK) {
         select_failed(conn, result->error);
         return;
     }
+    conn->selections++;
     pthread_mutex_lock(&pool->lock);
     conn->selecting = false;
     conn->selected = conn->heading;
@@ -195,6 +208,7 @@ static enum imap_pool_action next_action(struct imap_conn *conn, struct imap_job
     } else if (action == IMAP_POOL_SELECT) {
         conn->selecting = true;
         conn->seen = conn->heading->changes;
+        conn->replaced = conn->heading->replaced;
     } else {
         imap_pool_dispatch(pool, now);
     }
@@ -280,6 +294,10 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
         return false;
     notice_deselection(conn);
     imap_conn_idle_tell(conn);
+    if (conn->stuck) {
+        imap_error_set(why, IMAP_AGAIN, "the server needs a new session to select the mailbox");
+        return false;
+    }
     return !close_if_done(conn, imap_net_now());
 }
 
@@ -298,6 +316,8 @@ static void work(struct imap_conn *conn)
     struct imap_error why = {0};
 
     conn->ready = true;
+    conn->stuck = false;
+    conn->selections = 0;
     conn->ready_at = imap_net_now();
     conn->quiet_at = 0;
     imap_conn_enable(conn);

@@ -308,6 +308,18 @@ void imap_pool_notify_again(struct imap_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
+void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, unsigned connection)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct imap_place *place = imap_place_find(pool, mailbox);
+    if (place) {
+        place->replaced++;
+        if (connection < pool->count && pool->conn[connection].selected == place)
+            pool->conn[connection].replaced = place->replaced;
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out)
 {
     pthread_mutex_lock(&pool->lock);

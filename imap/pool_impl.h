@@ -48,6 +48,7 @@ struct imap_conn {
     int64_t worked_at;          /* the last of its jobs was done */
     bool selecting;             /* being selected now */
     unsigned seen;              /* of its mailbox's changes: those that its session shows */
+    unsigned replaced;          /* as its mailbox's was when it began to select it */
     int64_t down_since;         /* wanted in vain since; 0 while READY and while nobody wants it */
     int64_t dial_at, last_dial; /* the next attempt; when the last one began */
     int64_t pause_ms;           /* before the next attempt but one */
@@ -66,6 +67,8 @@ struct imap_conn {
     bool with_parameters;    /* the SELECT under way has some */
     bool repeating;          /* it is the one before, without them */
     bool resuming;           /* the SELECT under way asks what has changed */
+    bool stuck;              /* the line is to be given up for a new one */
+    unsigned selections;     /* on this line */
     bool awaits_closed;      /* what comes is still about the mailbox that was (RFC 7162 3.2.11) */
     bool notifying;          /* NOTIFY is not answered yet */
     bool notified;           /* the server has agreed to it, and the caller knows */

@@ -39,6 +39,7 @@ struct imap_place {
     struct imap_job_queue queue[IMAP_JOB_KINDS][2]; /* guarded by lock; [][urgent] */
     uint64_t weight;                                /* guarded by lock: of all that is queued */
     unsigned changes;                               /* guarded by lock: imap_pool_mailbox_changed */
+    unsigned replaced;                              /* guarded by lock: imap_pool_mailbox_replaced */
 };
 
 /* ---- pool_queue.c: jobs waiting; with the lock --------------------------------------------------- */

@@ -66,6 +66,12 @@ static unsigned serves_at(const struct imap_pool *pool, const struct imap_conn *
     return imap_pool_serves(pool, conn) | (place->name ? 0 : WORK);
 }
 
+/* As it is, not as it was before one of the same name took its place. */
+static bool has_selected(const struct imap_conn *conn, const struct imap_place *place)
+{
+    return conn->selected == place && conn->replaced == place->replaced;
+}
+
 static bool is_free(const struct imap_conn *conn)
 {
     return conn->state == IMAP_CONN_READY && !conn->retire && !conn->heading;
@@ -81,7 +87,7 @@ static bool has_room(const struct imap_conn *conn, const struct imap_job *job)
 static bool can_take(const struct imap_pool *pool, const struct imap_conn *conn, const struct imap_job *job)
 {
     return is_free(conn) && serves_at(pool, conn, job->place) & 1u << job->kind &&
-           (!job->place->name || conn->selected == job->place) && has_room(conn, job);
+           (!job->place->name || has_selected(conn, job->place)) && has_room(conn, job);
 }
 
 static bool less_loaded(const struct imap_conn *a, const struct imap_conn *b)
@@ -120,7 +126,7 @@ static struct servers servers_of(const struct imap_pool *pool, const struct imap
         const struct imap_conn *conn = &pool->conn[i];
         if (conn->state == IMAP_CONN_OFF || conn->retire || !(imap_pool_serves(pool, conn) & kind))
             continue;
-        if (conn->heading != place && (conn->heading || conn->selected != place))
+        if (conn->heading != place && (conn->heading || !has_selected(conn, place)))
             continue;
         servers.all++;
         if (conn->heading == place)
@@ -207,7 +213,7 @@ static struct imap_place *better_place(const struct imap_pool *pool, const struc
     const struct imap_job *best = NULL;
 
     for (const struct imap_place *place = pool->places; place; place = place->next) {
-        if (!place->name || place == conn->selected)
+        if (!place->name || has_selected(conn, place))
             continue;
         const struct imap_job *job = imap_job_peek(place, imap_pool_serves(pool, conn));
         if (job && worth_changing(pool, conn, idle, job, now) && imap_job_before(job, best))
@@ -223,7 +229,7 @@ static struct imap_job *next_here(const struct imap_pool *pool, const struct ima
     struct imap_job *best = NULL;
 
     for (const struct imap_place *place = pool->places; place; place = place->next) {
-        if (place->name && place != conn->selected)
+        if (place->name && !has_selected(conn, place))
             continue;
         struct imap_job *job = imap_job_peek(place, serves_at(pool, conn, place));
         if (imap_job_before(job, best))
@@ -234,8 +240,8 @@ static struct imap_job *next_here(const struct imap_pool *pool, const struct ima
 
 static struct imap_job *to_help_with(const struct imap_pool *pool, const struct imap_conn *conn)
 {
-    if (conn->index > 0 || !conn->selected || conn->heading || conn->jobs >= HELP_JOBS ||
-        any_worker_ready(pool))
+    if (conn->index > 0 || !conn->selected || !has_selected(conn, conn->selected) || conn->heading ||
+        conn->jobs >= HELP_JOBS || any_worker_ready(pool))
         return NULL;
     return conn->selected->queue[IMAP_JOB_WORK][true].first;
 }
@@ -244,7 +250,7 @@ static enum imap_pool_action follow_heading(struct imap_pool *pool, struct imap_
 {
     if (conn->jobs > 0 || conn->selecting)
         return IMAP_POOL_NOTHING;
-    if (conn->heading != conn->selected &&
+    if (!has_selected(conn, conn->heading) &&
         (conn->watching || imap_job_peek(conn->heading, imap_pool_serves(pool, conn))))
         return IMAP_POOL_SELECT;
     imap_place_put(pool, &conn->heading); /* somebody else was faster */

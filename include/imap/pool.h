@@ -136,6 +136,10 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
  * it asks (RFC 3501 5.2), so each connection that has the mailbox selected sends a NOOP before the next
  * command that needs it: else it might answer that there is no such message. */
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox);
+/* This connection has selected a mailbox of that name that is not the one that was (another UIDVALIDITY, RFC
+ * 3501 2.3.1.1). Others may still have the old one selected, and would answer from it: they select anew before the
+ * next command that needs it. connection UINT_MAX: nobody is known to have the new one. */
+void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, unsigned connection);
 
 /* `notify` has something else to say: connection 0 asks it, and the server, again. */
 void imap_pool_notify_again(struct imap_pool *pool);

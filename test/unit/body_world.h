@@ -407,6 +407,13 @@ void imap_pool_hurry(struct imap_pool *pool)
     (void)pool;
 }
 
+void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, unsigned connection)
+{
+    (void)pool;
+    (void)mailbox;
+    (void)connection;
+}
+
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
 {
     (void)pool;

@@ -206,6 +206,13 @@ bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out)
     return true;
 }
 
+void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, unsigned connection)
+{
+    (void)pool;
+    (void)mailbox;
+    (void)connection;
+}
+
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
 {
     (void)pool;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool when lines are lost, stall or cannot be had: every command ends exactly once, in time. */
+#include <limits.h>
+
 #include "pool_help.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -71,6 +73,39 @@ static struct world *lose(struct burst *burst, const char *verb, const char *wor
     AWAIT(world, burst->submitted);
     return world;
 }
+
+/* The second EXAMINE of the first line and all of "stuck" fail as those of Dovecot may. */
+static bool deleted_under_us(struct fake_client *client, const char *tag, const char *command, bool *stop,
+                             void *arg)
+{
+    struct world *world = arg;
+    char line[100];
+
+    (void)stop;
+    if (strncmp(command, "EXAMINE", 7) != 0 ||
+        (!strstr(command, "stuck") && (client->index > 0 || !seen(world, 0, "NOOP"))))
+        return false;
+    snprintf(line, sizeof(line), "%s NO Mailbox was deleted under us\r\n", tag);
+    fake_send(client, line);
+    return true;
+}
+
+START_TEST(a_session_that_cannot_select_any_more)
+{
+    struct world *world = world_new();
+
+    world->hook = deleted_under_us;
+    world_pool(world, 1, 10000);
+    world_connect(world);
+    await_ask(ask_noop(world, "A", 0, 100), IMAP_OK);
+    imap_pool_mailbox_replaced(world->pool, "A", UINT_MAX);
+    await_ask(ask_noop(world, "A", 0, 100), IMAP_OK);
+    ck_assert_uint_eq(fake_connections(world->server), 2);
+    await_ask(ask_noop(world, "stuck", 0, 100), IMAP_NO); /* a new session did not help */
+    ck_assert_uint_eq(fake_connections(world->server), 3);
+    world_free(world);
+}
+END_TEST
 
 START_TEST(commands_in_flight_end_once)
 {
@@ -464,6 +499,7 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, commands_in_flight_end_once);
+    tcase_add_test(tcase, a_session_that_cannot_select_any_more);
     tcase_add_test(tcase, what_must_not_be_repeated_is_unsure);
     tcase_add_test(tcase, a_bye_tells_why);
     tcase_add_test(tcase, what_was_not_sent_waits_for_the_next_line);
