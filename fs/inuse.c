@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "inuse.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "mailbox_internal.h"
@@ -203,12 +204,32 @@ static bool is_of_messages(const struct imap_response *response)
            (response->type == IMAP_RESP_FETCH && response->fetch.has & IMAP_FETCH_FLAGS);
 }
 
+/* One who says so all the time is not made to select again and again: the mailbox is polled instead. */
+static void doubt(struct account *account, unsigned connection)
+{
+    struct inuse *inuse = &account->inuse;
+    struct mailbox *mailbox = inuse->lanes[connection].mailbox;
+    const int64_t now = model_now_ms();
+    const int64_t before = inuse->lanes[connection].doubted_ms;
+    uncover(account, connection);
+    if (before && now - before < AGAIN_MS)
+        return;
+    inuse->lanes[connection].doubted_ms = now;
+    imap_pool_mailbox_replaced(account->pool, mailbox->wire, UINT_MAX);
+}
+
 void inuse_heard(struct account *account, unsigned connection, const struct imap_response *response)
 {
-    if (connection >= INUSE_LANES || !is_of_messages(response)) /* bodies come in masses: no lock for them */
+    const bool doubtful = watch_casts_doubt(response);
+    if (connection >= INUSE_LANES ||
+        !(doubtful || is_of_messages(response))) /* no lock for masses of bodies */
         return;
     account_lock(account);
     struct mailbox *mailbox = account->inuse.lanes[connection].mailbox;
+    if (mailbox && doubtful) {
+        doubt(account, connection);
+        mailbox = NULL;
+    }
     struct cover_state *state = &account->inuse.lanes[connection].state;
     if (mailbox && is_news(state, response)) {
         state->modseq = 0; /* what SELECT told is past, and proves nothing any more */

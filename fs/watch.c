@@ -286,14 +286,15 @@ static void on_fetch(struct account *account, const struct imap_fetch *fetch, ui
     account_unlock(account);
 }
 
-/* "* NO Internal error": what Dovecot says of a selected mailbox that was deleted, whether or not there is another of
- * that name by now; it goes on idling and tells no more. Warnings for people say which they are. */
-static bool casts_doubt(const struct imap_response *response)
+/* Dovecot says "* NO Internal error" of one that was deleted, whether or not there is another of that name by now,
+ * goes on idling and tells no more. Warnings for people say which they are. */
+bool watch_casts_doubt(const struct imap_response *response)
 {
+    if (response->type != IMAP_RESP_NO && response->type != IMAP_RESP_BAD)
+        return false;
     const enum imap_code code = response->text.code;
-    return (response->type == IMAP_RESP_NO || response->type == IMAP_RESP_BAD) &&
-           (code == IMAP_CODE_NONE || code == IMAP_CODE_SERVERBUG || code == IMAP_CODE_CORRUPTION ||
-            code == IMAP_CODE_UNAVAILABLE || code == IMAP_CODE_NONEXISTENT);
+    return code == IMAP_CODE_NONE || code == IMAP_CODE_SERVERBUG || code == IMAP_CODE_CORRUPTION ||
+           code == IMAP_CODE_UNAVAILABLE || code == IMAP_CODE_NONEXISTENT;
 }
 
 /* The mailbox is as good as not selected. One who warns all the time makes us ask by the poll time only. */
@@ -325,7 +326,7 @@ static void on_news(struct account *account, const struct imap_response *respons
             on_expunge(account, response->number, uid);
         else if (response->type == IMAP_RESP_VANISHED && !response->vanished.earlier)
             on_vanished(account, response->vanished.uids);
-        else if (casts_doubt(response))
+        else if (watch_casts_doubt(response))
             on_doubt(account);
         heard(&account->watch);
     }

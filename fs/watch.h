@@ -38,4 +38,7 @@ bool watch_current_locked(const struct account *account, const struct mailbox *m
 /* The account is reachable again: goes on watching what was watched. */
 void watch_resume_locked(struct account *account);
 
+/* An untagged response after which the selected mailbox is as good as not selected. */
+bool watch_casts_doubt(const struct imap_response *response);
+
 #endif

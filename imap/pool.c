@@ -316,6 +316,7 @@ void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, uns
         place->replaced++;
         if (connection < pool->count && pool->conn[connection].selected == place)
             pool->conn[connection].replaced = place->replaced;
+        imap_pool_dispatch(pool, imap_net_now());
     }
     pthread_mutex_unlock(&pool->lock);
 }

@@ -81,6 +81,15 @@ static struct imap_conn *closed_lane(struct imap_pool *pool, int64_t now)
     return NULL;
 }
 
+/* The mailbox that it idles on is not the one of that name any more. */
+static void select_anew(struct imap_conn *lane)
+{
+    if (!lane->watching || lane->heading || !lane->selected || lane->replaced == lane->selected->replaced)
+        return;
+    lane->heading = imap_place_ref(lane->selected);
+    imap_pool_wake(lane);
+}
+
 /* False: nobody can come now. */
 static bool send_a_lane(struct imap_pool *pool, struct imap_place *place, int64_t now)
 {
@@ -114,8 +123,10 @@ void imap_pool_watch_assign(struct imap_pool *pool, int64_t now)
 
     for (unsigned i = 1; i < pool->count; i++) {
         struct imap_conn *lane = &pool->conn[i];
-        if (!lane->watching || (is_there(lane) && rank_of(pool, place_of(lane)) < most))
+        if (!lane->watching || (is_there(lane) && rank_of(pool, place_of(lane)) < most)) {
+            select_anew(lane);
             continue;
+        }
         lane->watching = false;
         imap_pool_wake(lane);
     }

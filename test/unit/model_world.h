@@ -51,7 +51,7 @@ static struct world {
     bool refuses_status;
     struct imap_error connect; /* how connecting ends */
     bool offline;
-    unsigned hurried, revalidated;
+    unsigned hurried, revalidated, replaced;
     char last_list[256];
     size_t grants;     /* so many lanes may watch ... */
     char watched[256]; /* ... of these: the last call */
@@ -211,6 +211,7 @@ void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, uns
     (void)pool;
     (void)mailbox;
     (void)connection;
+    world.replaced++;
 }
 
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)

@@ -246,6 +246,24 @@ START_TEST(lanes_stay)
 }
 END_TEST
 
+/* As of a mailbox that was deleted and made anew. The lane has to select it again, but not for ever. */
+START_TEST(what_is_in_doubt_is_selected_anew)
+{
+    covered();
+    world.replaced = 0;
+    lane_hears(1, a, IMAP_RESP_NO, 0);
+    ck_assert(!is_fresh(a));
+    ck_assert_uint_eq(world.replaced, 1);
+    lane_idles(1, a, true);
+    lane_hears(1, a, IMAP_RESP_NO, 0);
+    ck_assert(!is_fresh(a));
+    ck_assert_uint_eq(world.replaced, 1);
+    lane_hears(2, a, IMAP_RESP_NO, 0); /* which has nothing selected that is in the tree */
+    ck_assert_uint_eq(world.replaced, 1);
+    asks_nothing();
+}
+END_TEST
+
 START_TEST(what_notify_covers_needs_no_lane)
 {
     account_lock(world.account);
@@ -305,6 +323,7 @@ int main(void)
     tcase_add_test(tcase, a_return_that_fails_is_not_repeated);
     tcase_add_test(tcase, nobody_goes_round_without_modseq);
     tcase_add_test(tcase, lanes_stay);
+    tcase_add_test(tcase, what_is_in_doubt_is_selected_anew);
     tcase_add_test(tcase, what_notify_covers_needs_no_lane);
     tcase_add_test(tcase, another_uidvalidity_on_a_lane);
     tcase_add_test(tcase, only_so_many_are_remembered);

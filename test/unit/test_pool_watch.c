@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Lanes that idle on mailboxes which connection 0 has not selected: when, for how long, and for whom they go. */
+#include <limits.h>
+
 #include "pool_help.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -427,6 +429,20 @@ START_TEST(a_dead_line_is_noticed)
 }
 END_TEST
 
+START_TEST(a_mailbox_that_was_replaced_is_selected_anew)
+{
+    struct world *world = watched(4);
+
+    watch(world, "B");
+    AWAIT(world, idler_locked(world, "B") && world->idle_begun == 1);
+    imap_pool_mailbox_replaced(world->pool, "B", UINT_MAX);
+    AWAIT(world, idler_locked(world, "B") && world->idle_begun == 2);
+    ck_assert_uint_eq(seen(world, -1, "EXAMINE B"), 2);
+    ck_assert_uint_eq(fake_connections(world->server), 2);
+    world_free(world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("pool_watch");
@@ -450,6 +466,7 @@ int main(void)
     tcase_add_test(tcase, refused_idle_is_not_repeated);
     tcase_add_test(tcase, a_lost_line_is_replaced);
     tcase_add_test(tcase, a_dead_line_is_noticed);
+    tcase_add_test(tcase, a_mailbox_that_was_replaced_is_selected_anew);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
