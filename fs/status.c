@@ -57,10 +57,10 @@ static size_t choose(const struct account *account, const struct mailbox *chosen
 
 static enum status_watch watched_by(const struct account *account, const struct mailbox *mailbox, bool idle)
 {
-    if (mailbox->cover.by & COVER_NOTIFY)
-        return STATUS_NOTIFY;
     if (mailbox->cover.by & COVER_IDLE || (account->watch.selected == mailbox && idle))
         return STATUS_IDLE;
+    if (mailbox->cover.by & COVER_NOTIFY)
+        return STATUS_NOTIFY;
     return STATUS_POLL;
 }
 

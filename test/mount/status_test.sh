@@ -79,7 +79,7 @@ mount_start
 within 10 ls "$mnt/Other" >/dev/null
 within 10 ls "$mnt/INBOX" >/dev/null
 ok "the number of messages, and that it is watched" await 10 bash -c "grep -qE '^ +40  current  idle .* INBOX$' '$status'"
-same "another mailbox is not" "1 fresh poll" "$(mailbox Other)"
+same "NOTIFY tells of another one" "1 current notify" "$(mailbox Other)"
 same "what was used last comes first" "INBOX Other" \
     "$(within 5 awk '/^ messages/ { n = 1; next } n && NF == 0 { exit } n { print $NF }' "$status" | paste -sd' ')"
 ok "connection 0 idles there" await 10 grep -qE '^  0  idle .* INBOX$' "$status"

@@ -28,9 +28,10 @@ replaced() {
     server_processes imap | xargs -r kill -KILL
 }
 
-# The messages stay what they are.
+# The messages stay what they are. Sessions that go on are told nothing of it, with NOTIFY.
 updated() {
     "$dovecot" doveadm "$work/s" mailbox update -u user --uid-validity $((2000000000 + seed)) Box
+    server_processes imap | xargs -r kill -KILL
 }
 
 make_next() {
