@@ -6,6 +6,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "storefile.h"
 #include "sync.h"
 
 int64_t model_now_ms(void)
@@ -162,8 +163,12 @@ static enum imap_status bring_up(struct account *account, const struct account_o
     if (!status)
         status = bodies_new(account, account->pool, options->cache_dir, options->cache_size, &account->bodies,
                             err);
-    if (!status)
+    if (!status) {
+        char name[128];
         stored_open(account, options->cache_dir, &options->endpoint);
+        storefile_name(&options->endpoint, name);
+        bodies_begin(account->bodies, name);
+    }
     if (!status)
         status = imap_pool_connect(account->pool, err);
     if (!status)

@@ -6,6 +6,8 @@
  * 2. A body is idle (in the list, evictable) when it is indexed, has bytes, and neither a pin, a
  *    download nor a waiter. One that is none of all these is freed.
  * 3. bodies->bytes is the sum of all bodies' charged bytes: whole blocks, of what has arrived.
+ * 4. A body that is kept is charged to the index of kept ones; it stays a body only as long as it is in use, or
+ *    was fetched ahead and is still to be opened.
  */
 #include "body_internal.h"
 
@@ -72,6 +74,8 @@ struct body *bodies_get_locked(struct bodies *bodies, struct mailbox *mailbox, c
     *bucket = body;
     body->indexed = true;
     bodies->body_count++;
+    body->key = keeping_key(mailbox, message);
+    keeping_adopt_locked(bodies, body, message);
     return body;
 }
 
@@ -103,11 +107,16 @@ static void idle_add(struct bodies *bodies, struct body *body)
     *(bodies->newest ? &bodies->newest->newer : &bodies->oldest) = body;
     bodies->newest = body;
     body->idle = true;
+    body->used = kept_clock(bodies->kept);
 }
 
 void bodies_empty_locked(struct bodies *bodies, struct body *body)
 {
-    spool_release_locked(bodies->spool, &body->extent);
+    scarce_drop_locked(bodies, body);
+    if (body->kept)
+        keeping_release_locked(bodies, body);
+    else
+        spool_release_locked(bodies->spool, &body->extent);
     range_set_fini(&body->present);
     bodies->bytes -= body->charged;
     body->charged = 0;
@@ -122,23 +131,64 @@ static void destroy(struct bodies *bodies, struct body *body)
     free(body);
 }
 
+bool bodies_hold_any(const struct body *body)
+{
+    return body->charged > 0 || body->kept || atomic_load(&body->scarce) || body_complete_locked(body);
+}
+
+/* Worth being held though nobody uses it. */
+static bool lasts(const struct body *body)
+{
+    if (!body->indexed || !body->size_known || atomic_load(&body->scarce))
+        return false;
+    return body->kept ? body->ticket.cursor != 0 : body->charged > 0;
+}
+
 void bodies_settle_locked(struct bodies *bodies, struct body *body)
 {
     idle_remove(bodies, body);
-    if (body->pins || body->downloads || body_waited_for_locked(body))
+    if (!body->checking && keeping_wants_locked(bodies, body))
+        check_locked(bodies, body);
+    if (body->pins || body->downloads || body->checking || body_waited_for_locked(body))
         return;
-    if (body->indexed && body->size_known && body->charged)
+    if (lasts(body))
         idle_add(bodies, body);
     else
         destroy(bodies, body);
 }
 
+uint64_t bodies_total_locked(const struct bodies *bodies)
+{
+    return bodies->bytes + kept_bytes(bodies->kept);
+}
+
+static bool evict_one(struct bodies *bodies)
+{
+    struct body *body = bodies->oldest;
+    const struct kept_entry *entry = kept_oldest(bodies->kept);
+    if (entry && (!body || entry->rank < body->used)) {
+        const struct kept_key key = entry->key;
+        keeping_forget_locked(bodies, &key);
+        return true;
+    }
+    if (body)
+        destroy(bodies, body); /* one that is kept can then go, when it is its turn */
+    return body != NULL;
+}
+
 bool bodies_evict_locked(struct bodies *bodies, uint64_t bytes)
 {
-    uint64_t before = bodies->bytes, goal = before > bytes ? before - bytes : 0;
-    while (bodies->bytes > goal && bodies->oldest)
-        destroy(bodies, bodies->oldest);
-    return bodies->bytes < before;
+    const uint64_t before = bodies_total_locked(bodies), goal = before > bytes ? before - bytes : 0;
+    while (bodies_total_locked(bodies) > goal && evict_one(bodies))
+        ;
+    return bodies_total_locked(bodies) < before;
+}
+
+void bodies_trim_locked(struct bodies *bodies)
+{
+    const uint64_t total = bodies_total_locked(bodies);
+    if (total > bodies->cache_size)
+        (void)bodies_evict_locked(bodies, total - bodies->cache_size);
 }
 
 void bodies_unlock(struct bodies *bodies)
@@ -164,15 +214,10 @@ enum imap_status bodies_new(struct account *account, struct imap_pool *pool, con
         free(bodies);
         return status;
     }
+    bodies->kept = kept_new();
     grow_index(bodies);
     *bodies_out = bodies;
     return IMAP_OK;
-}
-
-/* None yet: there are only bodies of this mount. */
-void bodies_kept(struct bodies *bodies, const struct kept_row *row)
-{
-    (void)bodies, (void)row;
 }
 
 static void fail_all_locked(struct bodies *bodies)
@@ -190,6 +235,7 @@ void bodies_stop(struct bodies *bodies)
     bodies->stopped = true;
     fail_all_locked(bodies);
     bodies_unlock(bodies);
+    check_stop(bodies);
 }
 
 static void forget_walk(struct bodies *bodies, struct walk *walk)
@@ -225,17 +271,22 @@ void bodies_free(struct bodies **bodies_ptr)
     bodies_unlock(bodies);
     *bodies_ptr = NULL;
     spool_close(&bodies->spool);
+    kept_free(&bodies->kept);
     free(bodies->buckets);
     free(bodies);
 }
 
-void bodies_message_gone_locked(struct bodies *bodies, uint32_t message_id, uint32_t uid)
+void bodies_message_gone_locked(struct bodies *bodies, const struct mailbox *mailbox, uint32_t uid)
 {
-    struct body *body = bodies ? bodies_find_locked(bodies, message_id, uid) : NULL;
+    if (!bodies)
+        return;
+    /* Only the key of its own: what has an object id may lie elsewhere, too. */
+    const struct kept_key key = keeping_key(mailbox, &(struct message){.uid = uid});
+    keeping_forget_locked(bodies, &key);
+    struct body *body = bodies_find_locked(bodies, mailbox->message_id, uid);
     if (!body)
         return;
-    bodies_unindex_locked(bodies,
-                          body); /* what is on its way may still arrive whole; if not, its download tells */
+    bodies_unindex_locked(bodies, body); /* what is on its way may still arrive; if not, its download tells */
     bodies_settle_locked(bodies, body);
 }
 
@@ -248,10 +299,12 @@ static void disown(struct bodies *bodies, struct body *body)
     bodies_settle_locked(bodies, body);
 }
 
-void bodies_mailbox_reset_locked(struct bodies *bodies, uint32_t message_id)
+void bodies_mailbox_reset_locked(struct bodies *bodies, const struct mailbox *mailbox)
 {
+    const uint32_t message_id = mailbox->message_id;
     if (!bodies || message_id == 0)
         return;
+    check_mailbox_lost_locked(bodies, mailbox);
     for (size_t i = 0; i < bodies->bucket_count; i++) {
         for (struct body *body = bodies->buckets[i], *next; body; body = next) {
             next = body->hash_next;

@@ -146,7 +146,9 @@ void fetcher_want_locked(struct bodies *bodies, struct body *body)
 {
     if (bodies->stopped || body->fate != IMAP_OK)
         return;
-    if (fetcher_by_pieces(body))
+    if (body->unproven)
+        check_locked(bodies, body);
+    else if (fetcher_by_pieces(body))
         want_pieces(bodies, body);
     else
         want_whole(bodies, body);
@@ -287,7 +289,7 @@ static uint64_t batch_add(struct batch *batch, struct body *body)
 
 static bool on_its_way_or_here(const struct body *body)
 {
-    return body->whole_underway || body->pieces || body->charged > 0 || body_complete_locked(body);
+    return body->whole_underway || body->pieces || bodies_hold_any(body);
 }
 
 static void fetch_ahead(struct batch *batch, struct walk *walk, uint32_t uid, unsigned cursor)

@@ -63,6 +63,10 @@ struct world {
     int64_t allowance; /* octets that may still be sent; -1: no limit */
     char log[1 << 16]; /* command lines, for what they ask */
     pthread_t lanes[WORLD_LANES];
+    struct kept_row *rows; /* the store: what the next mount is told; guarded by the account's lock */
+    size_t row_count, row_capacity;
+    unsigned rows_told; /* how often it was told of one */
+    bool store_on;
 };
 
 static struct world world;
@@ -168,6 +172,42 @@ void mailbox_learn_size_locked(struct mailbox *mailbox, uint32_t message_id, uin
     mail->corrected |= size != mail->claimed;
     mail->learnt = mail->claimed = size;
     mail->verified = true;
+}
+
+static struct kept_row *row_of(const struct kept_key *key)
+{
+    for (size_t i = 0; i < world.row_count; i++)
+        if (world.rows[i].key.high == key->high && world.rows[i].key.low == key->low)
+            return &world.rows[i];
+    return NULL;
+}
+
+bool stored_on_locked(const struct account *account)
+{
+    (void)account;
+    return world.store_on;
+}
+
+void stored_keep_locked(struct account *account, const struct kept_row *row)
+{
+    (void)account;
+    struct kept_row *place = row_of(&row->key);
+    world.rows_told++;
+    if (!place && world.row_count == world.row_capacity) {
+        world.row_capacity = world.row_capacity ? 2 * world.row_capacity : 64;
+        world.rows = realloc(world.rows, world.row_capacity * sizeof *world.rows);
+    }
+    if (!place)
+        place = &world.rows[world.row_count++];
+    *place = *row;
+}
+
+void stored_unkeep_locked(struct account *account, const struct kept_key *key)
+{
+    (void)account;
+    struct kept_row *row = row_of(key);
+    if (row)
+        *row = world.rows[--world.row_count];
 }
 
 /* ---- the server --------------------------------------------------------------------------------------- */
@@ -438,7 +478,31 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
 
 /* ---- its life ------------------------------------------------------------------------------------------- */
 
+static bool world_keeps;       /* there is a store */
 static const char *world_disk; /* mount options of a tmpfs under the spool, or NULL */
+
+/* A mount begins, or, what was kept being told, begins again. */
+static void world_mount(uint64_t cache_size)
+{
+    struct imap_error err = {0};
+    enum imap_status status = bodies_new(&world.account, NULL, world.dir, cache_size, &world.bodies, &err);
+    ck_assert_msg(status == IMAP_OK, "%s", err.text);
+    world.account.bodies = world.bodies;
+    world.mailbox.bodies = NULL;
+    world.closing = false;
+    struct kept_row *rows = world.rows;
+    size_t count = world.row_count;
+    world.rows = malloc((count + 1) * sizeof *rows);
+    world.row_capacity = count + 1;
+    if (count)
+        memcpy(world.rows, rows, count * sizeof *rows);
+    for (size_t i = 0; i < count; i++)
+        bodies_kept(world.bodies, &rows[i]);
+    free(rows);
+    bodies_begin(world.bodies, "box");
+    for (unsigned i = 0; i < WORLD_LANES; i++)
+        ck_assert_int_eq(pthread_create(&world.lanes[i], NULL, lane_main, NULL), 0);
+}
 
 static void world_begin(size_t count, uint64_t cache_size)
 {
@@ -468,15 +532,11 @@ static void world_begin(size_t count, uint64_t cache_size)
     ck_assert_ptr_nonnull(mkdtemp(world.dir));
     if (world_disk)
         ck_assert_int_eq(mount("tmpfs", world.dir, "tmpfs", 0, world_disk), 0);
-    struct imap_error err = {0};
-    enum imap_status status = bodies_new(&world.account, NULL, world.dir, cache_size, &world.bodies, &err);
-    ck_assert_msg(status == IMAP_OK, "%s", err.text);
-    world.account.bodies = world.bodies;
-    for (unsigned i = 0; i < WORLD_LANES; i++)
-        ck_assert_int_eq(pthread_create(&world.lanes[i], NULL, lane_main, NULL), 0);
+    world.store_on = world_keeps;
+    world_mount(cache_size);
 }
 
-static void world_end(void)
+static void world_unmount(void)
 {
     bodies_stop(world.bodies);
     pthread_mutex_lock(&world.lock);
@@ -487,9 +547,20 @@ static void world_end(void)
     for (unsigned i = 0; i < WORLD_LANES; i++)
         pthread_join(world.lanes[i], NULL);
     bodies_free(&world.bodies);
+}
+
+static void world_end(void)
+{
+    world_unmount();
+    if (world_keeps) {
+        char command[sizeof world.dir + 32];
+        snprintf(command, sizeof command, "rm -rf '%s'/*", world.dir);
+        ck_assert_int_eq(system(command), 0);
+    }
     if (world_disk)
         ck_assert_int_eq(umount(world.dir), 0);
     ck_assert_int_eq(rmdir(world.dir), 0); /* the spool has left nothing */
+    free(world.rows);
     free(world.mails);
     free(world.uids);
 }
