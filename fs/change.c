@@ -9,7 +9,9 @@
 /* Beyond the kinds: the rows that follow are of another mailbox. */
 #define MARK_MAILBOX 0x0fu
 #define VARINT_MAX 10u
-#define ROW_MAX (1 + 7 * VARINT_MAX)
+#define ROW_MAX (1 + 8 * VARINT_MAX)
+#define HAS_OBJECTID                                                                                         \
+    0x40u /* beyond the bits of `has`, of which there are six: spares a byte where there is none */
 
 /* ---- writing --------------------------------------------------------------------------------------- */
 
@@ -72,8 +74,10 @@ void changes_put(struct changes *changes, uint32_t id, const struct row *row)
     put_signed(changes, (int64_t)((uint64_t)row->date - (uint64_t)changes->date));
     changes->date = row->date;
     put_signed(changes, row->zone);
-    put_number(changes, row->has);
+    put_number(changes, row->has | (row->objectid ? HAS_OBJECTID : 0));
     put_number(changes, row->modseq);
+    if (row->objectid)
+        put_number(changes, row->objectid);
 }
 
 void changes_gone(struct changes *changes, uint32_t id, uint32_t uid)
@@ -196,8 +200,11 @@ static void get_row(struct change_reader *reader, struct change *change)
     reader->date = (int64_t)((uint64_t)reader->date + (uint64_t)get_signed(reader));
     row->date = reader->date;
     row->zone = (int16_t)get_signed(reader);
-    row->has = (uint8_t)get_number(reader);
+    const uint8_t has = (uint8_t)get_number(reader);
+    row->has = (uint8_t)(has & ~HAS_OBJECTID);
     row->modseq = get_number(reader);
+    if (has & HAS_OBJECTID)
+        row->objectid = get_number(reader);
 }
 
 static void get_mailbox(struct change_reader *reader, struct stored_mailbox *mailbox)
@@ -297,6 +304,8 @@ uint64_t change_digest(const struct row *row, uint64_t flags)
     hash = mix(hash, (uint64_t)row->date);
     hash = mix(hash, (uint64_t)(uint16_t)row->zone << 8 | row->has);
     hash = mix(hash, row->modseq);
+    if (row->objectid) /* there were none at first, and what was reckoned then still counts */
+        hash = mix(hash, row->objectid);
     return mix(hash, 0); /* the last number in would move only a few bits of the sum */
 }
 

@@ -228,7 +228,8 @@ void mailbox_at_locked(const struct mailbox *mailbox, size_t position, struct me
                                     .size_verified = (row.has & ROW_VERIFIED) != 0,
                                     .size_corrected = (row.has & ROW_CORRECTED) != 0,
                                     .date = {.unix_seconds = row.date, .zone_minutes = row.zone},
-                                    .modseq = row.modseq};
+                                    .modseq = row.modseq,
+                                    .objectid = row.objectid};
 }
 
 bool mailbox_find_locked(const struct mailbox *mailbox, uint32_t uid, struct message *message_out)

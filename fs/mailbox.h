@@ -27,6 +27,7 @@ struct message {
     bool size_corrected;   /* another one was listed before, which somebody may still believe */
     struct imap_date date; /* INTERNALDATE */
     uint64_t modseq;       /* 0 when unknown */
+    uint64_t objectid;     /* the same for all copies in the account, and for nothing else; 0 when unknown */
 };
 
 /* ---- what it is (constant once published) ------------------------------------------------------ */

@@ -187,15 +187,76 @@ static bool load_some(struct store *store)
 
 /* ---- writing: the thread's -------------------------------------------------------------------------- */
 
-static int write_groups(struct store *store, const struct group *group)
+/* What a transaction says of mailboxes themselves. Each group that touched one ends in its line, and only the
+ * last one stays: a program that walks a mailbox would write one a message. */
+struct line {
+    uint32_t id;
+    unsigned order;
+    struct change_reader at; /* its CHANGE_MAILBOX; the end: it was forgotten */
+};
+
+struct lines {
+    struct line *all;
+    size_t count, capacity;
+};
+
+static void add_line(struct lines *lines, uint32_t id, struct change_reader at)
+{
+    struct line *last = lines->count ? &lines->all[lines->count - 1] : NULL;
+    if (last && last->id == id) {
+        last->at = at;
+        return;
+    }
+    if (lines->count == lines->capacity) {
+        lines->capacity = 2 * lines->capacity + 16;
+        lines->all = imap_xreallocarray(lines->all, lines->capacity, sizeof *lines->all);
+    }
+    lines->all[lines->count] = (struct line){.id = id, .order = (unsigned)lines->count, .at = at};
+    lines->count++;
+}
+
+static int compare_lines(const void *one, const void *other)
+{
+    const struct line *a = one, *b = other;
+    if (a->id != b->id)
+        return a->id < b->id ? -1 : 1;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+static int write_lines(struct store *store, struct lines *lines)
+{
+    struct change change;
+    int code = SQLITE_OK;
+    if (lines->count)
+        qsort(lines->all, lines->count, sizeof *lines->all, compare_lines);
+    for (size_t i = 0; i < lines->count && code == SQLITE_OK; i++) {
+        struct line *line = &lines->all[i];
+        const bool last = i + 1 == lines->count || line[1].id != line->id;
+        if (last && change_next(&line->at, &change))
+            code = storefile_apply(&store->file, &change);
+    }
+    return code;
+}
+
+static int apply(struct store *store, const struct change *change, const struct change_reader *at,
+                 struct lines *lines)
+{
+    if (change->kind == CHANGE_MAILBOX || change->kind == CHANGE_FORGET)
+        add_line(lines, change->id,
+                 change->kind == CHANGE_MAILBOX ? *at
+                                                : (struct change_reader){.at = at->end, .end = at->end});
+    return change->kind == CHANGE_MAILBOX ? SQLITE_OK : storefile_apply(&store->file, change);
+}
+
+static int write_changes(struct store *store, const struct group *group, struct lines *lines)
 {
     unsigned rows = 0;
     struct change change;
     int code = storefile_begin(&store->file);
     for (; group && code == SQLITE_OK; group = group->next) {
-        struct change_reader reader = changes_read(&group->changes);
-        while (code == SQLITE_OK && change_next(&reader, &change)) {
-            code = storefile_apply(&store->file, &change);
+        struct change_reader reader = changes_read(&group->changes), at = reader;
+        for (; code == SQLITE_OK && change_next(&reader, &change); at = reader) {
+            code = apply(store, &change, &at, lines);
             if (++rows % ROWS_PER_LOOK)
                 continue;
             while (code == SQLITE_OK && !store->failed && load_some(store))
@@ -205,9 +266,19 @@ static int write_groups(struct store *store, const struct group *group)
         }
     }
     if (code == SQLITE_OK)
+        code = write_lines(store, lines);
+    if (code == SQLITE_OK)
         code = storefile_commit(&store->file);
     if (code != SQLITE_OK)
         storefile_rollback(&store->file);
+    return code;
+}
+
+static int write_groups(struct store *store, const struct group *groups)
+{
+    struct lines lines = {0};
+    const int code = write_changes(store, groups, &lines);
+    free(lines.all);
     return code;
 }
 

@@ -110,7 +110,8 @@ static uint64_t digest_of(struct account *account, const struct row *row)
 static bool same(const struct row *one, const struct row *other)
 {
     return one->flagset == other->flagset && one->size == other->size && one->date == other->date &&
-           one->modseq == other->modseq && one->zone == other->zone && one->has == other->has;
+           one->modseq == other->modseq && one->objectid == other->objectid && one->zone == other->zone &&
+           one->has == other->has;
 }
 
 static void clear(struct mailbox *mailbox)

@@ -77,7 +77,8 @@ bool stored_on_locked(const struct account *account);
 /* Posted, as all else, when the lock is let go: the bytes have to be in the file by then. When too much waits the
  * body is forgotten instead, whatever was known of its key. */
 void stored_keep_locked(struct account *account, const struct kept_row *row);
-/* Never dropped, so that what the store says lies there can be relied on; also from bodies_kept. */
+/* Never dropped; also from bodies_kept. But the last moments before a power cut are not on disk, so only the digest
+ * tells for certain that bytes are what a row speaks of. */
 void stored_unkeep_locked(struct account *account, const struct kept_key *key);
 
 /* ---- before its columns are used ------------------------------------------------------------------- */

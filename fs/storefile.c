@@ -37,13 +37,14 @@ static const char *const steps[] = {
 };
 #define VERSION ((int)(sizeof steps / sizeof *steps) - 1)
 
+/* ON CONFLICT rather than REPLACE: it refuses a table whose key is not what it was. */
 static const char *const statements[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_PUT] = "INSERT INTO messages (mailbox, uid, flagset, size, date, zone, has, modseq)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (mailbox, uid) DO UPDATE SET"
-                " flagset = ?3, size = ?4, date = ?5, zone = ?6, has = ?7, modseq = ?8",
+    [SQL_PUT] = "INSERT INTO messages (mailbox, uid, flagset, size, date, zone, has, modseq, objectid)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (mailbox, uid) DO UPDATE SET"
+                " flagset = ?3, size = ?4, date = ?5, zone = ?6, has = ?7, modseq = ?8, objectid = ?9",
     [SQL_GONE] = "DELETE FROM messages WHERE mailbox = ?1 AND uid = ?2",
     [SQL_CLEAR] = "DELETE FROM messages WHERE mailbox = ?1",
     [SQL_FORGET] = "DELETE FROM mailboxes WHERE id = ?1",
@@ -53,10 +54,11 @@ static const char *const statements[SQL_COUNT] = {
         " messages_digest, digest)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     [SQL_FLAGSET] = "INSERT INTO flagsets (id, flags) VALUES (?1, ?2)",
-    [SQL_KEEP] = "INSERT OR REPLACE INTO kept (high, low, file, start, size, digest, used, sum)"
-                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_KEEP] = "INSERT INTO kept (high, low, file, start, size, digest, used, sum)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (high, low) DO UPDATE SET"
+                 " file = ?3, start = ?4, size = ?5, digest = ?6, used = ?7, sum = ?8",
     [SQL_UNKEEP] = "DELETE FROM kept WHERE high = ?1 AND low = ?2",
-    [SQL_LOAD] = "SELECT uid, flagset, size, date, zone, has, modseq FROM messages"
+    [SQL_LOAD] = "SELECT uid, flagset, size, date, zone, has, modseq, objectid FROM messages"
                  " WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT ?3",
 };
 

@@ -182,6 +182,7 @@ static int put(struct storefile *file, uint32_t id, const struct row *row)
     sqlite3_bind_int(sql, 6, row->zone);
     sqlite3_bind_int(sql, 7, row->has);
     sqlite3_bind_int64(sql, 8, (int64_t)row->modseq);
+    sqlite3_bind_int64(sql, 9, (int64_t)row->objectid);
     return storefile_run(sql);
 }
 
@@ -291,6 +292,7 @@ static bool take_row(const struct storefile *file, sqlite3_stmt *sql, struct sto
                             .size = (uint64_t)sqlite3_column_int64(sql, 2),
                             .date = sqlite3_column_int64(sql, 3),
                             .modseq = (uint64_t)sqlite3_column_int64(sql, 6),
+                            .objectid = (uint64_t)sqlite3_column_int64(sql, 7),
                             .zone = (int16_t)zone,
                             .has = (uint8_t)has};
     load->digest += change_digest(&row, plain ? (uint64_t)flagset : file->flagsets[flagset].digest);

@@ -158,14 +158,21 @@ static bool try_again(struct sync *sync, const struct imap_error *why)
     return false;
 }
 
-/* There is a weaker way to ask: mod-sequences may be what the server refuses. */
+static bool asks_extras(const struct sync *sync)
+{
+    const struct account *account = sync->mailbox->account;
+    return !sync->bare &&
+           (account_offers(account, IMAP_CAP_CONDSTORE) || account_offers(account, IMAP_CAP_OBJECTID) ||
+            account_offers(account, IMAP_CAP_X_GM_EXT_1));
+}
+
+/* There is a weaker way to ask: mod-sequences, or object ids, may be what the server refuses. */
 static bool ask_plainly(struct sync *sync)
 {
     const bool changed = sync->phase >= SYNC_COLLECT && sync->mode == SYNC_CHANGED && !sync->plain;
-    const bool bad = sync->refused_bad && !sync->without_modseq &&
-                     account_offers(sync->mailbox->account, IMAP_CAP_CONDSTORE);
+    const bool bad = sync->refused_bad && asks_extras(sync);
     sync->plain |= changed || bad;
-    sync->without_modseq |= bad;
+    sync->bare |= bad;
     return changed || bad;
 }
 

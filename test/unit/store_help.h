@@ -37,6 +37,7 @@ static struct {
     struct flagsets flagsets;
     struct kept_row kept[KEPT];
     unsigned kept_count;
+    uint64_t kept_sum; /* of their digests */
     void *order[8];
 } told = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -88,6 +89,7 @@ static inline void on_kept(void *arg, const struct kept_row *row)
 {
     (void)arg;
     told.kept[told.kept_count++ % KEPT] = *row;
+    told.kept_sum += change_kept_digest(row);
 }
 
 static const struct store_events events = {.loaded = on_loaded, .log = on_log};
@@ -112,6 +114,7 @@ static inline void forget_told(void)
 {
     flagsets_fini(&told.flagsets);
     told.mailbox_count = told.lines = told.loads = told.kept_count = 0;
+    told.kept_sum = 0;
     told.line[0] = '\0';
 }
 
@@ -174,6 +177,7 @@ static inline void same_row(const struct row *one, const struct row *other)
     ck_assert_uint_eq(one->size, other->size);
     ck_assert_int_eq(one->date, other->date);
     ck_assert_uint_eq(one->modseq, other->modseq);
+    ck_assert_uint_eq(one->objectid, other->objectid);
     ck_assert_int_eq(one->zone, other->zone);
     ck_assert_uint_eq(one->has, other->has);
 }
@@ -263,6 +267,20 @@ static inline int run_sql(const char *sql)
         code = sqlite3_exec(db, sql, NULL, NULL, NULL);
     sqlite3_close(db);
     return code;
+}
+
+/* The number that the file answers, while no store has it. */
+static inline int64_t ask(const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    const int64_t number = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return number;
 }
 
 static uint64_t seed = 1;

@@ -111,6 +111,9 @@ START_TEST(tables_that_do_not_fit_are_set_aside)
         "DROP TABLE mailboxes",
         "DROP TABLE messages",
         "DROP TABLE flagsets",
+        "DROP TABLE kept",
+        "ALTER TABLE kept DROP COLUMN sum",
+        "ALTER TABLE kept RENAME TO other; CREATE TABLE kept AS SELECT * FROM other",
         "ALTER TABLE messages RENAME COLUMN zone TO area",
         "ALTER TABLE mailboxes DROP COLUMN digest",
         "ALTER TABLE messages RENAME TO other; CREATE TABLE messages AS SELECT * FROM other", /* no key */
@@ -222,7 +225,8 @@ START_TEST(a_truncated_file_shows_nothing_wrong)
     ck_assert(all_or_nothing(40));
     for (size_t len = 0; len < size; len += 1 + size / 97) {
         write_file(bytes, len);
-        ck_assert(!all_or_nothing(40));
+        if (all_or_nothing(40)) /* then only the last page is lost, the bodies': an empty one */
+            ck_assert_uint_gt(len, size - 4096);
     }
     free(bytes);
 }
@@ -262,6 +266,7 @@ START_TEST(absurd_rows_show_nothing_wrong)
         "UPDATE messages SET size = size + 1 WHERE uid = 7",
         "UPDATE messages SET date = date + 1 WHERE uid = 7",
         "UPDATE messages SET modseq = 1 WHERE uid = 7",
+        "UPDATE messages SET objectid = 1 WHERE uid = 7",
         "DELETE FROM messages WHERE uid = 50",
         "DELETE FROM messages",
         "UPDATE flagsets SET flags = x'6f'",

@@ -120,7 +120,8 @@ START_TEST(the_last_word_counts)
     changes_unkeep(&changes, &other.key);
     changes_unkeep(&changes, &third.key);
     changes_keep(&changes, &third);
-    changes_unkeep(&changes, &kept(4711).key); /* never was */
+    const struct kept_row never = kept(4711);
+    changes_unkeep(&changes, &never.key);
     post_and_close(open_here(), &changes);
     ck_assert_uint_eq(read_kept(), 4);
     ck_assert(is_kept(0) && is_kept(3) && is_kept(4));
@@ -143,19 +144,6 @@ START_TEST(nobody_need_be_told)
 END_TEST
 
 /* ---- damage ------------------------------------------------------------------------------------------ */
-
-static int64_t ask(const char *sql)
-{
-    sqlite3 *db = NULL;
-    sqlite3_stmt *statement = NULL;
-    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
-    const int64_t number = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    sqlite3_close(db);
-    return number;
-}
 
 START_TEST(a_damaged_line_is_dropped)
 {
@@ -213,8 +201,10 @@ START_TEST(a_damaged_key_is_dropped_where_no_search_finds_it)
         ck_assert_uint_eq(read_kept(), COUNT - 1);
         ck_assert(!is_kept(n));
         ck_assert_int_eq(ask("SELECT count(*) FROM kept"), COUNT - 1);
-        for (uint64_t gone = 0; gone < COUNT; gone++) /* each is found again */
-            changes_unkeep(&changes, &kept(gone).key);
+        for (uint64_t gone = 0; gone < COUNT; gone++) { /* each is found again */
+            const struct kept_row row = kept(gone);
+            changes_unkeep(&changes, &row.key);
+        }
         post_and_close(open_here(), &changes);
         ck_assert_uint_eq(read_kept(), 0);
     }
@@ -271,3 +261,84 @@ static const char version_1[] =
     "PRAGMA application_id = 1229801043; PRAGMA user_version = 1;"
     "INSERT INTO account VALUES ('me@example.org' || char(10) || 'host' || char(10) || 'imap.example.org'"
     " || char(10) || '993');";
+
+/* The sample, with the digests that version 1 reckoned. */
+static const char version_1_sample[] =
+    "INSERT INTO flagsets VALUES (32, x'5c5365656e2024466f7277617264656420776f726b');"
+    "INSERT INTO messages VALUES (1, 1, 8, 0, 0, 0, 7, 0, NULL);"
+    "INSERT INTO messages VALUES (1, 2, 32, 123, -1, -720, 23, 0, NULL);"
+    "INSERT INTO messages VALUES (1, 700000, 0, 1099511627776, 1099511627776, 840, 63,"
+    " 9223372036854775807, NULL);"
+    "INSERT INTO messages VALUES (1, 4294967294, 31, 77, -9223372036854775808, 0, 9, 1, 'M6d99ac3275bb4e');"
+    "INSERT INTO messages VALUES (1, 4294967295, 0, -1, 9223372036854775807, -32768, 2, 0, NULL);"
+    "INSERT INTO mailboxes VALUES (1, x'494e424f58', 47, 100, '\\Sent', 1, 1, 4000000000, 4294967295,"
+    " 4611686018427387904, 1763721600123, 1763721600, 999999999, 5, 2331656998654286683,"
+    " -3030285144225852282);"
+    "INSERT INTO mailboxes VALUES (9, x'ff20612f622722', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,"
+    " 7149239655066743344);";
+
+static void make_version_1(void)
+{
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(run_sql(version_1), SQLITE_OK);
+    ck_assert_int_eq(run_sql(version_1_sample), SQLITE_OK);
+}
+
+START_TEST(version_1_is_taken_over)
+{
+    make_version_1();
+    expect_sample();
+    ck_assert_uint_eq(told.lines, 0);
+    ck_assert_int_eq(ask("PRAGMA user_version"), 2);
+    ck_assert_str_eq(told.names[0], "INBOX");
+    ck_assert_str_eq(told.uses[0], "\\Sent");
+    ck_assert_mem_eq(told.names[1], "\xff a/b'\"", 8);
+    const struct stored_mailbox *read = &told.mailboxes[0];
+    ck_assert(read->known && read->subscribed && read->uidvalidity == 4000000000 && read->count == ROWS);
+    ck_assert_int_eq(read->proven_ms, 1763721600123);
+    ck_assert_uint_eq(told.kept_count, 0);
+    write_kept(4);
+    ck_assert_uint_eq(read_kept(), 4);
+    expect_sample();
+}
+END_TEST
+
+/* Nothing of it is done when it cannot be done to its end; and it can still be done then. */
+START_TEST(half_a_migration_is_none)
+{
+    struct store *store = NULL;
+    make_version_1();
+    ck_assert_int_eq(run_sql("CREATE TABLE kept (x)"), SQLITE_OK); /* in the way of the last step */
+    forget_told();
+    ck_assert_int_eq(store_open(dir, &endpoint, &events, NULL, &store, &err), IMAP_OK);
+    ck_assert_uint_eq(told.lines, 1); /* set aside: it is no file of ours */
+    store_close(&store);
+    char aside[160];
+    snprintf(aside, sizeof aside, "%s.damaged", path);
+    ck_assert_int_eq(rename(aside, path), 0);
+    ck_assert_int_eq(ask("PRAGMA user_version"), 1);
+    ck_assert_int_eq(ask("SELECT count(*) FROM messages WHERE emailid = 'M6d99ac3275bb4e'"), 1);
+    ck_assert_int_eq(run_sql("DROP TABLE kept"), SQLITE_OK);
+    expect_sample();
+    ck_assert_int_eq(ask("PRAGMA user_version"), 2);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        changes_say_what_was_kept,
+        what_is_kept_is_told,
+        the_last_word_counts,
+        nobody_need_be_told,
+        a_damaged_line_is_dropped,
+        a_damaged_key_is_dropped_where_no_search_finds_it,
+        flipped_bits_tell_nothing_wrong,
+        version_1_is_taken_over,
+        half_a_migration_is_none,
+        NULL,
+    };
+    return run_tests("store_kept", tests);
+}
