@@ -74,7 +74,6 @@ struct body *bodies_get_locked(struct bodies *bodies, struct mailbox *mailbox, c
     *bucket = body;
     body->indexed = true;
     bodies->body_count++;
-    body->key = keeping_key(mailbox, message);
     keeping_adopt_locked(bodies, body, message);
     return body;
 }
@@ -281,7 +280,7 @@ void bodies_message_gone_locked(struct bodies *bodies, const struct mailbox *mai
     if (!bodies)
         return;
     /* Only the key of its own: what has an object id may lie elsewhere, too. */
-    const struct kept_key key = keeping_key(mailbox, &(struct message){.uid = uid});
+    const struct kept_key key = keeping_key(mailbox, uid);
     keeping_forget_locked(bodies, &key);
     struct body *body = bodies_find_locked(bodies, mailbox->message_id, uid);
     if (!body)

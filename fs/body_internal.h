@@ -149,8 +149,9 @@ bool body_waited_for_locked(const struct body *body);
 void body_proven_locked(struct bodies *bodies, struct body *body);
 
 /* ---- keeping.c ------------------------------------------------------------------------------------ */
-struct kept_key keeping_key(const struct mailbox *mailbox, const struct message *message);
-/* A new body that lies on disk gets what is there, unproven if this mount has not read it yet. */
+/* Of what has no object id, or whose own the body is all the same. */
+struct kept_key keeping_key(const struct mailbox *mailbox, uint32_t uid);
+/* A new body gets its key; and if it lies on disk what is there, unproven if this mount has not read it yet. */
 void keeping_adopt_locked(struct bodies *bodies, struct body *body, const struct message *message);
 /* Whole and on disk, but not kept: it could be. */
 bool keeping_wants_locked(const struct bodies *bodies, const struct body *body);

@@ -113,7 +113,7 @@ void check_mailbox_lost_locked(struct bodies *bodies, const struct mailbox *mail
         return;
     struct lost_name *lost = imap_xcalloc(1, sizeof *lost);
     *lost = (struct lost_name){.next = bodies->checker.lost,
-                               .high = keeping_key(mailbox, &(struct message){.uid = 0}).high,
+                               .high = keeping_key(mailbox, 0).high,
                                .uidvalidity = mailbox->uidvalidity};
     bodies->checker.lost = lost;
     sem_post(&bodies->checker.work);

@@ -25,6 +25,7 @@
 #define TELL_AGAIN_MINUTES 60u /* that it was used; so reading writes next to nothing */
 #define LOG_QUIET_MS 30000
 #define NAME_SIZE 160
+#define OBJECT_TAG UINT64_C(0x6f626a6563740000) /* where other keys have the hash of a name */
 
 static uint32_t minute_now(void)
 {
@@ -35,10 +36,15 @@ static uint32_t minute_now(void)
 
 /* ---- keys ------------------------------------------------------------------------------------------- */
 
-struct kept_key keeping_key(const struct mailbox *mailbox, const struct message *message)
+static struct kept_key object_key(uint64_t objectid)
+{
+    return (struct kept_key){.high = OBJECT_TAG, .low = objectid};
+}
+
+struct kept_key keeping_key(const struct mailbox *mailbox, uint32_t uid)
 {
     return (struct kept_key){.high = ids_key(mailbox->wire, strlen(mailbox->wire), 0),
-                             .low = (uint64_t)mailbox->uidvalidity << 32 | message->uid};
+                             .low = (uint64_t)mailbox->uidvalidity << 32 | uid};
 }
 
 /* ---- entries ---------------------------------------------------------------------------------------- */
@@ -80,15 +86,35 @@ static void use(struct bodies *bodies, struct kept_entry *entry)
 
 /* ---- bodies and their entries ----------------------------------------------------------------------- */
 
+/* The entry of a body to be, if it can be the body of this message. One of its own that cannot is forgotten; one
+ * by object id may serve others, so the key will be its own. */
+static struct kept_entry *find_entry(struct bodies *bodies, struct body *body, const struct message *message)
+{
+    const struct kept_key own = body->key;
+    if (message->objectid) {
+        body->key = object_key(message->objectid);
+        struct kept_entry *entry = kept_find(bodies->kept, &body->key);
+        if (entry && entry->size == message->size)
+            return entry;
+        if (entry)
+            body->key = own;
+    }
+    struct kept_entry *entry = kept_find(bodies->kept, &own);
+    if (entry && entry->size != message->size) {
+        keeping_forget_locked(bodies, &own);
+        entry = NULL;
+    }
+    if (entry)
+        body->key = own; /* it lies there since before the object id was known */
+    return entry;
+}
+
 void keeping_adopt_locked(struct bodies *bodies, struct body *body, const struct message *message)
 {
-    struct kept_entry *entry = kept_find(bodies->kept, &body->key);
+    body->key = keeping_key(body->mailbox, message->uid);
+    struct kept_entry *entry = find_entry(bodies, body, message);
     if (!entry)
         return;
-    if (entry->size != message->size) {
-        keeping_forget_locked(bodies, &body->key);
-        return;
-    }
     use(bodies, entry);
     entry->users++;
     body->kept = true;

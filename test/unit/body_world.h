@@ -27,7 +27,7 @@
 
 struct mail {
     uint32_t uid;
-    uint64_t size, claimed;
+    uint64_t size, claimed, objectid;
     bool verified, corrected, expunged;
     uint64_t learnt;    /* what mailbox_learn_size_locked was told last; UINT64_MAX: nothing */
     uint64_t sent;      /* octets of it that went over the wire */
@@ -161,6 +161,7 @@ bool mailbox_find_locked(const struct mailbox *mailbox, uint32_t uid, struct mes
     *message_out = (struct message){.uid = uid,
                                     .size = mail->claimed,
                                     .size_verified = mail->verified,
+                                    .objectid = mail->objectid,
                                     .size_corrected = mail->corrected};
     return true;
 }
