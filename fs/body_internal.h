@@ -180,7 +180,7 @@ struct scarce {
     struct scarce *next; /* in bodies.scarce */
     struct extent extent;
     struct range_set present, blocks; /* octets that are there; octets that are paid for, whole blocks */
-    unsigned readers;
+    struct scarce_reader *readers;
 };
 /* Room in memory for [from, to) of a body, at the cost of what has been read already. False: there is none. */
 bool scarce_reserve_locked(struct bodies *bodies, struct body *body, uint64_t from, uint64_t to);
@@ -213,7 +213,7 @@ struct literal {
     uint64_t at, end;     /* in the extent */
     uint64_t marked;      /* told to the body up to here */
     uint64_t known;       /* here already up to here */
-    bool guessed;         /* it answers another command */
+    bool unasked;         /* it answers no piece that is in flight */
     bool scarce;          /* the disk is full: the extent is the body's in memory */
     bool digesting;       /* all came in order so far */
 };

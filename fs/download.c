@@ -136,6 +136,14 @@ static bool must_yield_locked(const struct download *download, const struct body
     return download->ahead && download->bodies->full_until > model_now_ms() && !body_waited_for_locked(body);
 }
 
+static bool is_asked_for(const struct body *body, uint64_t from, uint64_t to)
+{
+    const struct download *piece = body->pieces;
+    while (piece && (from < piece->from || to > piece->to))
+        piece = piece->next_piece;
+    return piece != NULL;
+}
+
 /* True when the bytes of the section are to be received, by take_in and finish. */
 static bool begin(struct download *download, struct download_item *item, const struct imap_section *section)
 {
@@ -161,9 +169,10 @@ static bool begin(struct download *download, struct download_item *item, const s
     } else if (body->size_known && !body->whole_only && section->origin <= body->size &&
                section->size <= body->size - section->origin) {
         /* another download's: which of several commands an answer belongs to is a guess */
-        wanted = !atomic_load(&body->scarce) &&
-                 receive(download, body, section->origin, section->origin + section->size);
-        download->literal.guessed = true;
+        const uint64_t end = section->origin + section->size;
+        const bool unasked = !is_asked_for(body, section->origin, end);
+        wanted = !(unasked && atomic_load(&body->scarce)) && receive(download, body, section->origin, end);
+        download->literal.unasked = unasked;
     }
     bodies_unlock(bodies);
     return wanted;
@@ -225,7 +234,7 @@ static bool go_on_in_memory(struct download *download, size_t len)
     struct bodies *bodies = download->bodies;
     struct body *body = literal->body;
     bool room = false;
-    if (!body || literal->guessed)
+    if (!body || literal->unasked)
         return false;
     if (!literal->scarce && literal->at > literal->marked)
         mark(download);

@@ -8,8 +8,8 @@
  *
  * Invariants:
  * 1. `present` of the part in memory is a subset of the body's; a byte is there or on disk, never both.
- * 2. Nothing is dropped while somebody reads from the part (readers), where a wait or a download may need it,
- *    or of a message that comes in one: so what is written is not punched before it is marked.
+ * 2. Nothing is dropped where somebody is reading from the part, where a wait or a download may need it, or of
+ *    a message that comes in one: so what is written is not punched before it is marked.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -25,7 +25,13 @@ static uint64_t blocks_down(uint64_t at)
     return at / KEPT_BLOCK * KEPT_BLOCK;
 }
 
-static uint64_t behind_readers(const struct body *body)
+/* Somebody who reads from `from` on, without the lock. */
+struct scarce_reader {
+    struct scarce_reader *next;
+    uint64_t from;
+};
+
+static uint64_t behind_readers(const struct body *body, const struct scarce *scarce)
 {
     uint64_t limit = body->run_to > BEHIND ? body->run_to - BEHIND : 0;
     if (body->whole_underway)
@@ -33,6 +39,9 @@ static uint64_t behind_readers(const struct body *body)
     for (const struct wait *wait = body->range_waits.first; wait; wait = wait->next)
         if (((const struct body_wait *)wait)->offset < limit) /* its first member */
             limit = ((const struct body_wait *)wait)->offset;
+    for (const struct scarce_reader *reader = scarce->readers; reader; reader = reader->next)
+        if (reader->from < limit)
+            limit = reader->from;
     for (const struct download *piece = body->pieces; piece; piece = piece->next_piece)
         if (piece->from < limit)
             limit = piece->from;
@@ -41,7 +50,7 @@ static uint64_t behind_readers(const struct body *body)
 
 static void drop_behind(struct bodies *bodies, struct scarce *scarce)
 {
-    const uint64_t limit = scarce->readers ? 0 : behind_readers(scarce->body);
+    const uint64_t limit = behind_readers(scarce->body, scarce);
     for (uint64_t at = 0; (at = range_set_next(&scarce->present, at)) < limit;) {
         const uint64_t end = range_set_end(&scarce->present, at), to = end < limit ? end : limit;
         range_set_remove(&scarce->body->present, at, to);
@@ -154,11 +163,14 @@ ssize_t scarce_read(struct body *body, void *buf, size_t size, uint64_t offset)
     account_lock(account);
     struct scarce *scarce = atomic_load(&body->scarce);
     const unsigned count = plan(body, scarce, offset, to, parts);
-    scarce->readers++;
+    struct scarce_reader reader = {scarce->readers, offset}, **link = &scarce->readers;
+    scarce->readers = &reader;
     account_unlock(account);
     const ssize_t n = count ? read_parts(parts, count, buf) : -EAGAIN;
     account_lock(account);
-    scarce->readers--;
+    while (*link != &reader)
+        link = &(*link)->next;
+    *link = reader.next;
     account_unlock(account);
     return n;
 }
