@@ -6,6 +6,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "spool.h"
 #include "storefile.h"
 #include "sync.h"
 
@@ -24,6 +25,8 @@ void account_lock(struct account *account)
 void account_unlock(struct account *account)
 {
     struct pending pending;
+    struct spool_trash trash = {0};
+    const bool freed = account->bodies && bodies_trash_locked(account->bodies, &trash);
     stored_flush_locked(account);
     const bool any = !pending_empty(&account->pending);
     if (any) {
@@ -33,6 +36,8 @@ void account_unlock(struct account *account)
     pthread_mutex_unlock(&account->lock);
     if (any)
         pending_run(account, &pending);
+    if (freed)
+        spool_dispose(&trash);
 }
 
 struct mailbox *account_root(struct account *account)

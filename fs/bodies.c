@@ -190,6 +190,11 @@ void bodies_trim_locked(struct bodies *bodies)
         (void)bodies_evict_locked(bodies, total - bodies->cache_size);
 }
 
+bool bodies_trash_locked(struct bodies *bodies, struct spool_trash *trash)
+{
+    return spool_trash_locked(bodies->spool, trash);
+}
+
 void bodies_unlock(struct bodies *bodies)
 {
     struct spool_trash trash = {0};

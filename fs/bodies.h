@@ -15,6 +15,7 @@
 #include "keptrow.h"
 
 struct bodies;
+struct spool_trash;
 
 /* Makes cache_dir (0700, its parents too) when missing. IMAP_SYS when it cannot be used, is another
  * user's, or is writable by others. account and pool are borrowed. */
@@ -27,6 +28,8 @@ void bodies_kept(struct bodies *bodies, const struct kept_row *row);
 /* After stored_open, before the pool connects: where the store is this mount's, bodies will be there at the
  * next one, in DIR/NAME.bodies. name: storefile_name's. */
 void bodies_begin(struct bodies *bodies, const char *name);
+/* account_unlock's: disk space that was given up, to be disposed of without the lock. */
+bool bodies_trash_locked(struct bodies *bodies, struct spool_trash *trash);
 /* Ends every wait with IMAP_CANCEL and submits nothing any more; without the lock. */
 void bodies_stop(struct bodies *bodies);
 void bodies_free(struct bodies **bodies); /* after bodies_stop and imap_pool_free; spool and all */

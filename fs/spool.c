@@ -80,8 +80,8 @@ enum imap_status spool_alloc_locked(struct spool *spool, uint64_t size, struct e
 {
     if (size > SPOOL_EXTENT_MAX)
         return too_large(size, err);
-    if (spool->current->next + spool_space(size) > SPOOL_FILE_MAX) {
-        /* Once in a terabyte a file is made under the lock: simpler than keeping one in reserve. */
+    if (spool->current->next + spool_space(size) > spool_limit(spool)) {
+        /* Once in that many bytes a file is made under the lock: simpler than keeping one in reserve. */
         enum imap_status status = spool_next_file(spool, err);
         if (status != IMAP_OK)
             return status;

@@ -23,6 +23,7 @@
 #define SPOOL_EXTENT_MAX (UINT64_C(8) << 30) /* a larger body is refused */
 #define SPOOL_FILE_MAX (UINT64_C(1) << 40)   /* address space of one file; ext4 ends at 2^44 */
 #define SPOOL_FILES_MAX 64
+#define SPOOL_NAMED_MAX (UINT64_C(16) << 30) /* the same, of a file with a name, while there are few */
 
 struct spool;
 struct spool_file;

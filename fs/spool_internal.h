@@ -40,6 +40,8 @@ static inline uint64_t spool_space(uint64_t size)
 }
 
 void spool_reclaim_stop(struct spool *spool);
+/* Where the current file ends. One that stays had better not look too large to who copies the directory. */
+uint64_t spool_limit(struct spool *spool);
 /* Makes dir, each part that is missing, 0700; and checks that it is ours alone to write to. */
 enum imap_status spooldir_make(const char *dir, struct imap_error *err) IMAP_CHECK;
 /* fd without a name, or -1 with errno. */

@@ -95,6 +95,14 @@ struct spool_file *spool_file_add(struct spool *spool, int fd, uint32_t number)
     return file;
 }
 
+uint64_t spool_limit(struct spool *spool)
+{
+    pthread_mutex_lock(&spool->lock);
+    const bool few = spool->file_count < SPOOL_FILES_MAX / 2;
+    pthread_mutex_unlock(&spool->lock);
+    return spool->names && few ? SPOOL_NAMED_MAX : SPOOL_FILE_MAX;
+}
+
 static void unlink_number(struct spool *spool, uint32_t number)
 {
     char name[16];
@@ -272,9 +280,10 @@ static enum imap_status check_punching(struct spool *spool, struct imap_error *e
 static struct spool_file *newest_in_use(struct spool *spool)
 {
     struct spool_file *newest = NULL;
+    const uint64_t limit = spool_limit(spool);
     for (unsigned at = 0; at < spool->file_count; at++) {
         struct spool_file *file = spool->files[at];
-        if (file->number && atomic_load(&file->refs) > 1 && file->next < SPOOL_FILE_MAX / 2 &&
+        if (file->number && atomic_load(&file->refs) > 1 && file->next < limit &&
             (!newest || file->number > newest->number))
             newest = file;
     }

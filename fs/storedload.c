@@ -204,7 +204,8 @@ static struct store *open_and_read(struct account *account, const char *dir,
     struct store *store = NULL;
     if (store_open(dir, endpoint, &events, account, &store, &err) != IMAP_OK) {
         char line[sizeof err.text + 80];
-        snprintf(line, sizeof line, "neither listings nor messages are kept for the next mount: %s", err.text);
+        snprintf(line, sizeof line, "neither listings nor messages are kept for the next mount: %s",
+                 err.text);
         on_log(account, LOG_WARNING, line);
         return NULL;
     }
