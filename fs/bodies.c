@@ -17,6 +17,7 @@
 
 #define BLOCK 4096u
 #define BUCKETS_MIN 1024
+#define TRIM_MAX 256 /* evicted while the lock is held: a mount with a smaller cache_size has many to go */
 #define AHEAD_BEGIN (UINT64_C(8) << 20) /* download.c then measures what the line carries */
 
 static size_t bucket_of(size_t bucket_count, uint32_t message_id, uint32_t uid)
@@ -185,9 +186,10 @@ bool bodies_evict_locked(struct bodies *bodies, uint64_t bytes)
 
 void bodies_trim_locked(struct bodies *bodies)
 {
-    const uint64_t total = bodies_total_locked(bodies);
-    if (total > bodies->cache_size)
-        (void)bodies_evict_locked(bodies, total - bodies->cache_size);
+    for (unsigned i = 0; i < TRIM_MAX; i++)
+        if (bodies_total_locked(bodies) <= bodies->cache_size || !evict_one(bodies))
+            return;
+    check_wake_locked(bodies);
 }
 
 bool bodies_trash_locked(struct bodies *bodies, struct spool_trash *trash)

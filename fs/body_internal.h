@@ -128,7 +128,7 @@ void bodies_empty_locked(struct bodies *bodies, struct body *body);
 void bodies_unlock(struct bodies *bodies);                 /* account_unlock, then returns disk space */
 uint64_t bodies_total_locked(const struct bodies *bodies); /* bytes on disk */
 bool bodies_hold_any(const struct body *body);             /* some of it is here */
-/* Keeps the total within cache_size. */
+/* Brings the total down to cache_size, the check thread helping where that takes long. */
 void bodies_trim_locked(struct bodies *bodies);
 
 /* ---- body.c --------------------------------------------------------------------------------------- */
@@ -169,6 +169,7 @@ void check_begin(struct bodies *bodies);
 void check_stop(struct bodies *bodies); /* without the lock; joins */
 /* Reads it back: an unproven one to prove it, another one for its digest, and to keep it. */
 void check_locked(struct bodies *bodies, struct body *body);
+void check_wake_locked(struct bodies *bodies); /* there is something to be evicted */
 void check_mailbox_lost_locked(struct bodies *bodies, const struct mailbox *mailbox);
 
 /* ---- scarce.c ------------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  *
  * Either a body that an earlier mount has written is proven before it is served; or one that came in pieces,
  * of which nobody saw all bytes in their order, gets its digest. While it is being checked a body and its
- * extent stay. The thread also drops what is kept of mailboxes that are no more, in slices.
+ * extent stay. The thread also drops what is kept of mailboxes that are no more, and what is too much, in slices.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -92,6 +92,13 @@ void check_locked(struct bodies *bodies, struct body *body)
     *checker->tail = body;
     checker->tail = &body->check_next;
     sem_post(&checker->work);
+}
+
+void check_wake_locked(struct bodies *bodies)
+{
+    int waiting = 0;
+    if (bodies->checker.running && sem_getvalue(&bodies->checker.work, &waiting) == 0 && waiting == 0)
+        sem_post(&bodies->checker.work);
 }
 
 static struct body *take_locked(struct checker *checker)
@@ -182,6 +189,7 @@ static void *run(void *arg)
         account_lock(bodies->account);
         struct body *body = take_locked(checker);
         more = sweep_locked(bodies, &sweep) || checker->first;
+        bodies_trim_locked(bodies);
         bodies_unlock(bodies);
         if (body)
             check_one(bodies, body, digest, buf);

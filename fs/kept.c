@@ -117,10 +117,9 @@ static void grow_slots(struct kept *kept)
 }
 
 /* Frees the slot, and closes the gap so that what was probed past it is still found. */
-static void free_slot(struct kept *kept, uint32_t *freed)
+static void free_slot(struct kept *kept, size_t gap)
 {
     const size_t mask = kept->slot_count - 1;
-    size_t gap = (size_t)(freed - kept->slots);
     for (size_t at = (gap + 1) & mask; kept->slots[at]; at = (at + 1) & mask) {
         const size_t home = home_of(kept, &kept->entries[kept->slots[at] - 1].key);
         if (((at - home) & mask) < ((at - gap) & mask))
@@ -150,7 +149,7 @@ static struct kept_entry *add(struct kept *kept, const struct kept_row *row, uin
     if (row->size > KEPT_SIZE_MAX || row->offset > KEPT_OFFSET_MAX || row->offset % KEPT_BLOCK ||
         kept->count >= UINT32_MAX / 2 || kept_any(kept, &row->key))
         return NULL;
-    if (kept->count == kept->capacity) {
+    if (!kept->entries || kept->count == kept->capacity) {
         /* Large blocks are moved by the kernel, and what is not used yet costs nothing. */
         kept->capacity = kept->capacity ? kept->capacity + kept->capacity / 2 : 256;
         kept->entries = imap_xreallocarray(kept->entries, kept->capacity, sizeof *kept->entries);
@@ -191,7 +190,7 @@ struct kept_entry *kept_load(struct kept *kept, const struct kept_row *row)
 void kept_drop(struct kept *kept, struct kept_entry *entry)
 {
     kept->bytes -= kept_space(entry->size);
-    free_slot(kept, slot_of(kept, &entry->key));
+    free_slot(kept, (size_t)(slot_of(kept, &entry->key) - kept->slots));
     struct kept_entry *last = &kept->entries[kept->count - 1];
     if (entry != last) {
         *slot_of(kept, &last->key) = (uint32_t)(entry - kept->entries) + 1;
