@@ -110,5 +110,7 @@ int storefile_kept(struct storefile *file, void (*each)(void *arg, const struct 
     struct telling telling = {each, arg};
     bool damaged = false;
     const int code = read_table(file, SELECT_FROM "kept", tell, &telling, &damaged);
-    return code == SQLITE_OK && damaged ? mend(file) : code;
+    const int mended = code == SQLITE_OK && damaged ? mend(file) : SQLITE_OK;
+    return storefile_damaged(mended) ? mended
+                                     : code; /* on a full disk it stays, and is not believed then either */
 }
