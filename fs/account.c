@@ -7,6 +7,8 @@
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
 #include "outage.h"
+#include "spool.h"
+#include "storefile.h"
 #include "sync.h"
 
 #define DECIDE_MS 5000 /* the server is waited for where there is something to show without it */
@@ -27,6 +29,8 @@ void account_lock(struct account *account)
 void account_unlock(struct account *account)
 {
     struct pending pending;
+    struct spool_trash trash = {0};
+    const bool freed = account->bodies && bodies_trash_locked(account->bodies, &trash);
     stored_flush_locked(account);
     const bool any = !pending_empty(&account->pending);
     if (any) {
@@ -36,6 +40,8 @@ void account_unlock(struct account *account)
     pthread_mutex_unlock(&account->lock);
     if (any)
         pending_run(account, &pending);
+    if (freed)
+        spool_dispose(&trash);
 }
 
 struct mailbox *account_root(struct account *account)
@@ -230,8 +236,12 @@ static enum imap_status bring_up(struct account *account, const struct account_o
     if (!status)
         status = bodies_new(account, account->pool, options->cache_dir, options->cache_size, &account->bodies,
                             err);
-    if (!status)
+    if (!status) {
+        char name[128];
         stored_open(account, options->cache_dir, &options->endpoint);
+        storefile_name(&options->endpoint, name);
+        bodies_begin(account->bodies, name);
+    }
     return status ? status : find_root_or_reach(account, options, err);
 }
 

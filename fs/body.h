@@ -39,7 +39,14 @@ bool body_available_locked(struct body *body, uint64_t offset, size_t len, struc
 /* The body of this message if all of it was fetched ahead, nobody has opened it since, and its size is the
  * one that was listed; else NULL. Pinned until body_close_locked, but not an access. */
 struct body *body_hold_ahead_locked(struct mailbox *mailbox, uint32_t uid);
-/* Reads what body_available_locked has promised; the body must be open. Bytes read, or -errno. */
+/* What an earlier mount has left of a message has to be read once before anything of it is served. True when the
+ * caller should do that by body_check, which is soonest where it is small; else, and if nobody does, it is done
+ * by another thread, and the waits above tell. Only when this is true may, and must, body_check be called: without
+ * the lock, once. */
+bool body_check_here_locked(struct body *body);
+void body_check(struct body *body);
+/* Reads what body_available_locked has promised; the body must be open. Bytes read, or -errno; -EAGAIN where
+ * that has been dropped since, as happens while the disk is full: to be asked for again. */
 ssize_t body_read(struct body *body, void *buf, size_t size, uint64_t offset);
 
 #endif

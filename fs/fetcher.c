@@ -147,6 +147,10 @@ void fetcher_want_locked(struct bodies *bodies, struct body *body)
 {
     if (bodies->stopped || body->fate != IMAP_OK)
         return;
+    if (body->unproven) {
+        check_locked(bodies, body);
+        return;
+    }
     if (account_is_out_locked(bodies->account)) {
         imap_pool_hurry(bodies->pool);
         body_fail_locked(bodies, body, &bodies->account->outage);
@@ -293,7 +297,7 @@ static uint64_t batch_add(struct batch *batch, struct body *body)
 
 static bool on_its_way_or_here(const struct body *body)
 {
-    return body->whole_underway || body->pieces || body->charged > 0 || body_complete_locked(body);
+    return body->whole_underway || body->pieces || bodies_hold_any(body);
 }
 
 static void fetch_ahead(struct batch *batch, struct walk *walk, uint32_t uid, unsigned cursor)

@@ -305,7 +305,7 @@ void mailbox_reset_locked(struct mailbox *mailbox, uint32_t uidvalidity)
     struct account *account = mailbox->account;
     const bool was_known = mailbox->known;
     if (mailbox->message_id) {
-        bodies_mailbox_reset_locked(account->bodies, mailbox->message_id);
+        bodies_mailbox_reset_locked(account->bodies, mailbox);
         ids_retire(&account->ids, mailbox->message_id);
     }
     if (was_known)

@@ -171,6 +171,11 @@ static void open_run(struct job *job)
             job->file = file_new_locked(fs, mailbox, &message);
         }
     }
+    if (!error && body_check_here_locked(job->file->body)) {
+        account_unlock(fs->account);
+        body_check(job->file->body);
+        account_lock(fs->account);
+    }
     if (!error && !body_size_known_locked(job->file->body, &job->body_wait.wait)) {
         job_waits_locked(job, 0);
         account_unlock(fs->account);
@@ -218,11 +223,17 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* ---- read -------------------------------------------------------------------------------------- */
 
+static void read_run(struct job *job);
+
 static void read_reply(struct job *job, size_t len)
 {
     char *buffer = ops_buffer(len);
     ssize_t n = buffer ? body_read(job->file->body, buffer, len, (uint64_t)job->offset) : -ENOMEM;
 
+    if (n == -EAGAIN) {
+        read_run(job);
+        return;
+    }
     if (n == (ssize_t)len)
         fuse_reply_buf(job_take(job), buffer, len);
     else

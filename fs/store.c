@@ -70,7 +70,7 @@ static void fail(struct store *store, int code)
         return;
     store->failed = true;
     const bool damaged = storefile_damaged(code);
-    snprintf(line, sizeof line, "%s: %s; listings are not kept any more%s", store->file.path,
+    snprintf(line, sizeof line, "%s: %s; listings and messages are not kept any more%s", store->file.path,
              sqlite3_errstr(code), damaged ? ", and the file is renamed to *.damaged" : "");
     if (damaged)
         storefile_set_aside(&store->file);

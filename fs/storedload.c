@@ -211,8 +211,9 @@ static struct store *open_and_read(struct account *account, const char *dir,
     struct imap_error err = {0};
     struct store *store = NULL;
     if (store_open(dir, endpoint, &events, account, &store, &err) != IMAP_OK) {
-        char line[sizeof err.text + 64];
-        snprintf(line, sizeof line, "listings are not kept for the next mount: %s", err.text);
+        char line[sizeof err.text + 80];
+        snprintf(line, sizeof line, "neither listings nor messages are kept for the next mount: %s",
+                 err.text);
         on_log(account, LOG_WARNING, line);
         return NULL;
     }

@@ -80,7 +80,7 @@ ok "with the right bytes" compare_mailbox Bulk
 mount_stop
 
 # Ctrl-C is for all programs that do not ignore it.
-mount_start timeout=60
+mount_start timeout=60 "cache_dir=$work/cold"
 within 10 ls "$mnt/Bulk" >/dev/null
 server_stall
 timeout -s INT 1 cat "$mnt/Bulk/30.eml" >/dev/null 2>&1
