@@ -96,7 +96,7 @@ build() {
 }
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config fuse3 libfuse3-dev libssl-dev libgsasl-dev
-    zlib1g-dev libsqlite3-dev)
+    zlib1g-dev libsqlite3-dev libxxhash-dev)
 server_packages=(dovecot-imapd openssl rsync)
 cyrus_packages=(cyrus-common sasl2-bin libsasl2-modules)
 test_packages=(g++ check python3 clang clang-format clang-tidy shellcheck attr procps file git binutils

@@ -6,7 +6,13 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "outage.h"
+#include "spool.h"
+#include "storefile.h"
 #include "sync.h"
+
+#define DECIDE_MS 5000 /* the server is waited for where there is something to show without it */
+#define FOREVER INT64_MAX
 
 int64_t model_now_ms(void)
 {
@@ -23,6 +29,8 @@ void account_lock(struct account *account)
 void account_unlock(struct account *account)
 {
     struct pending pending;
+    struct spool_trash trash = {0};
+    const bool freed = account->bodies && bodies_trash_locked(account->bodies, &trash);
     stored_flush_locked(account);
     const bool any = !pending_empty(&account->pending);
     if (any) {
@@ -32,6 +40,8 @@ void account_unlock(struct account *account)
     pthread_mutex_unlock(&account->lock);
     if (any)
         pending_run(account, &pending);
+    if (freed)
+        spool_dispose(&trash);
 }
 
 struct mailbox *account_root(struct account *account)
@@ -44,13 +54,6 @@ struct mailbox *account_by_id_locked(struct account *account, uint32_t id)
     return ids_find(&account->ids, id);
 }
 
-void account_reachability(struct account *account, struct imap_error *err_out)
-{
-    account_lock(account);
-    *err_out = account->outage;
-    account_unlock(account);
-}
-
 bool account_tree_fresh_locked(struct account *account, struct wait *wait)
 {
     const struct tree *tree = &account->tree;
@@ -60,8 +63,12 @@ bool account_tree_fresh_locked(struct account *account, struct wait *wait)
         pending_refuse_locked(account, wait, &err);
         return false;
     }
+    if (account_is_out_locked(account) && tree_known_locked(account)) {
+        imap_pool_hurry(account->pool);
+        return true;
+    }
     if (!tree->running && tree->listed_ms &&
-        (account->outage.status || model_now_ms() - tree->listed_ms <= account->poll_ms))
+        ((tree->told && !tree->foreign_count) || model_now_ms() - tree->listed_ms <= account->poll_ms))
         return true;
     wait_queue_add(&account->tree.waits, wait);
     tree_list_locked(account);
@@ -69,24 +76,6 @@ bool account_tree_fresh_locked(struct account *account, struct wait *wait)
 }
 
 /* ---- the pool's callbacks -------------------------------------------------------------------------- */
-
-static void on_reachable(void *arg, const struct imap_error *error)
-{
-    struct account *account = arg;
-    account_lock(account);
-    const bool was_out = account->outage.status != IMAP_OK;
-    if (error) {
-        account->outage = *error;
-        pending_log_locked(account, LOG_WARNING, "the server cannot be reached: %s", error->text);
-    } else {
-        account->outage = (struct imap_error){0};
-        if (was_out) {
-            pending_log_locked(account, LOG_NOTICE, "the server is reachable again");
-            watch_resume_locked(account);
-        }
-    }
-    account_unlock(account);
-}
 
 static void on_trace(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,
                      size_t len)
@@ -116,7 +105,20 @@ static void blocking_done(struct wait *wait, const struct imap_error *err)
     pthread_mutex_unlock(&blocking->lock);
 }
 
-static enum imap_status list_now(struct account *account, struct imap_error *err)
+static void await_blocking(struct blocking *blocking, int64_t until_ms)
+{
+    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    int rc = 0;
+    pthread_mutex_lock(&blocking->lock);
+    while (!blocking->done && rc == 0)
+        rc = until_ms == FOREVER
+                 ? pthread_cond_wait(&blocking->told, &blocking->lock)
+                 : pthread_cond_clockwait(&blocking->told, &blocking->lock, CLOCK_MONOTONIC, &until);
+    pthread_mutex_unlock(&blocking->lock);
+}
+
+/* The listing goes on when it is not waited for any longer, which is no failure. */
+static enum imap_status list_now(struct account *account, int64_t until_ms, struct imap_error *err)
 {
     struct blocking blocking = {
         .wait = {.done = blocking_done}, .lock = PTHREAD_MUTEX_INITIALIZER, .told = PTHREAD_COND_INITIALIZER};
@@ -124,10 +126,9 @@ static enum imap_status list_now(struct account *account, struct imap_error *err
     wait_queue_add(&account->tree.waits, &blocking.wait);
     tree_list_locked(account);
     account_unlock(account);
-    pthread_mutex_lock(&blocking.lock);
-    while (!blocking.done)
-        pthread_cond_wait(&blocking.told, &blocking.lock);
-    pthread_mutex_unlock(&blocking.lock);
+    await_blocking(&blocking, until_ms);
+    if (!wait_cancel(account, &blocking.wait))
+        await_blocking(&blocking, FOREVER);
     if (blocking.err.status && err)
         *err = blocking.err;
     return blocking.err.status;
@@ -145,33 +146,104 @@ static enum imap_status find_root(struct account *account, const char *path, str
     return root ? IMAP_OK : imap_error_set(err, IMAP_GONE, "there is no mailbox \"%s\"", path);
 }
 
+static enum imap_status reach(struct account *account, const char *root, struct imap_error *err)
+{
+    enum imap_status status = imap_pool_connect(account->pool, err);
+    if (!status)
+        status = list_now(account, FOREVER, err);
+    return status ? status : find_root(account, root, err);
+}
+
+static void do_without(struct account *account, const struct imap_error *why)
+{
+    account_lock(account);
+    outage_begin_locked(account, why);
+    pending_log_locked(account, LOG_WARNING,
+                       "the server cannot be reached, so what is cached is shown until it can: %s",
+                       why->text);
+    account_unlock(account);
+    if (imap_pool_keep_trying(account->pool))
+        return;
+    outage_reachable(account, NULL); /* in this very moment */
+}
+
+/* The stored tree has the root. */
+static enum imap_status reach_or_do_without(struct account *account, const char *root, struct imap_error *err)
+{
+    const int64_t decide_ms = account->timeout_ms < DECIDE_MS ? account->timeout_ms : DECIDE_MS;
+    const int64_t until_ms = model_now_ms() + decide_ms;
+    struct imap_error why = {0};
+    enum imap_status status = imap_pool_connect_within(account->pool, (unsigned)decide_ms, &why);
+    if (!status)
+        status = list_now(account, until_ms, &why);
+    else if (outage_is(&why))
+        do_without(account, &why);
+    if (status && !outage_is(&why)) {
+        if (err)
+            *err = why;
+        return status;
+    }
+    return find_root(account, root, err);
+}
+
+static bool root_is_stored(struct account *account, const char *root)
+{
+    account_lock(account);
+    const bool known = tree_known_locked(account);
+    account_unlock(account);
+    return known && find_root(account, root, NULL) == IMAP_OK;
+}
+
+static enum imap_status find_root_or_reach(struct account *account, const struct account_options *options,
+                                           struct imap_error *err)
+{
+    struct imap_error why = {0};
+    const bool stored = root_is_stored(account, options->root_mailbox);
+    if (!options->offline)
+        return stored ? reach_or_do_without(account, options->root_mailbox, err)
+                      : reach(account, options->root_mailbox, err);
+    if (!stored)
+        return imap_error_set(
+            err, IMAP_GONE,
+            "there is nothing of this account in the cache %s: mount it without \"offline\" first",
+            options->cache_dir);
+    imap_error_set(&why, IMAP_AGAIN, "mounted with -o offline");
+    account_lock(account);
+    outage_begin_locked(account, &why);
+    account_unlock(account);
+    return IMAP_OK;
+}
+
 static enum imap_status bring_up(struct account *account, const struct account_options *options,
                                  struct imap_error *err)
 {
     const struct imap_pool_options pool_options = {.endpoint = options->endpoint,
                                                    .credentials = options->credentials,
                                                    .connections = options->connections,
-                                                   .read_write = options->read_write};
+                                                   .read_write = options->read_write,
+                                                   .offline = options->offline};
     const struct imap_pool_events events = {.since = resume_since,
                                             .changed = resume_changed,
                                             .selected = watch_selected,
                                             .deselected = watch_deselected,
                                             .untagged = watch_untagged,
-                                            .reachable = on_reachable,
+                                            .notify = announce_wanted,
+                                            .notified = announce_scope,
+                                            .elsewhere = announce_heard,
+                                            .idling = inuse_idling,
+                                            .reachable = outage_reachable,
                                             .trace = account->events.trace ? on_trace : NULL};
     enum imap_status status = imap_pool_new(&pool_options, &events, account, &account->pool, err);
     if (!status)
         status = bodies_new(account, account->pool, options->cache_dir, options->cache_size, &account->bodies,
                             err);
-    if (!status)
+    if (!status) {
+        char name[128];
         stored_open(account, options->cache_dir, &options->endpoint);
-    if (!status)
-        status = imap_pool_connect(account->pool, err);
-    if (!status)
-        status = list_now(account, err);
-    if (!status)
-        status = find_root(account, options->root_mailbox, err);
-    return status;
+        storefile_name(&options->endpoint, name);
+        bodies_begin(account->bodies, name);
+    }
+    return status ? status : find_root_or_reach(account, options, err);
 }
 
 enum imap_status account_open(const struct account_options *options, const struct account_events *events,

@@ -27,6 +27,7 @@ struct account_events {
     void (*body_ahead)(void *arg, struct mailbox *mailbox, uint32_t uid); /* is here, and nobody asked yet */
     void (*message_changed)(void *arg, struct mailbox *mailbox, uint32_t uid); /* size or flags */
     void (*listing_changed)(void *arg, struct mailbox *mailbox); /* after any number of the above */
+    void (*child_new)(void *arg, struct mailbox *parent, struct mailbox *child);
     void (*child_gone)(void *arg, struct mailbox *parent, struct mailbox *child);
     void (*log)(void *arg, int priority, const char *line); /* syslog priorities */
     void (*trace)(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,
@@ -43,9 +44,11 @@ struct account_options {
     uint64_t cache_size;      /* bytes of bodies kept */
     bool read_write;          /* write.h and writetree.h may be used */
     const char *trash; /* deleted messages are moved there (as root_mailbox is written); NULL: expunged */
+    bool offline;             /* only what is cached, never a connection; IMAP_GONE when nothing is */
 };
 
-/* Connects, logs in, lists. IMAP_GONE when the root mailbox does not exist. events is copied. */
+/* Connects, logs in, lists. IMAP_GONE when the root mailbox does not exist. Where the root is in the store, a
+ * server that cannot be reached is no failure: see outage.h. events is copied. */
 enum imap_status account_open(const struct account_options *options, const struct account_events *events,
                               void *arg, struct account **account_out, struct imap_error *err) IMAP_CHECK;
 /* Ends every wait with IMAP_CANCEL, then frees. No other thread may use the account any more. */
@@ -60,6 +63,9 @@ struct mailbox *account_root(struct account *account); /* never NULL */
 bool account_tree_fresh_locked(struct account *account, struct wait *wait);
 /* The mailbox whose dir_id or message_id this is (see mailbox.h); NULL when there is none. */
 struct mailbox *account_by_id_locked(struct account *account, uint32_t id);
+/* Takes nothing for fresh any more, nor any connection for alive: what is watched is synchronised again now,
+ * everything else when it is wanted. */
+void account_revalidate(struct account *account);
 /* The account's last connection error, IMAP_OK inside while it is reachable. */
 void account_reachability(struct account *account, struct imap_error *err_out);
 

@@ -6,6 +6,8 @@
  * 2. A body is idle (in the list, evictable) when it is indexed, has bytes, and neither a pin, a
  *    download nor a waiter. One that is none of all these is freed.
  * 3. bodies->bytes is the sum of all bodies' charged bytes: whole blocks, of what has arrived.
+ * 4. A body that is kept is charged to the index of kept ones; it stays a body only as long as it is in use, or
+ *    was fetched ahead and is still to be opened.
  */
 #include "body_internal.h"
 
@@ -15,6 +17,7 @@
 
 #define BLOCK 4096u
 #define BUCKETS_MIN 1024
+#define TRIM_MAX 256 /* evicted while the lock is held: a mount with a smaller cache_size has many to go */
 #define AHEAD_BEGIN (UINT64_C(8) << 20) /* download.c then measures what the line carries */
 
 static size_t bucket_of(size_t bucket_count, uint32_t message_id, uint32_t uid)
@@ -72,6 +75,7 @@ struct body *bodies_get_locked(struct bodies *bodies, struct mailbox *mailbox, c
     *bucket = body;
     body->indexed = true;
     bodies->body_count++;
+    keeping_adopt_locked(bodies, body, message);
     return body;
 }
 
@@ -103,11 +107,16 @@ static void idle_add(struct bodies *bodies, struct body *body)
     *(bodies->newest ? &bodies->newest->newer : &bodies->oldest) = body;
     bodies->newest = body;
     body->idle = true;
+    body->used = kept_clock(bodies->kept);
 }
 
 void bodies_empty_locked(struct bodies *bodies, struct body *body)
 {
-    spool_release_locked(bodies->spool, &body->extent);
+    scarce_drop_locked(bodies, body);
+    if (body->kept)
+        keeping_release_locked(bodies, body);
+    else
+        spool_release_locked(bodies->spool, &body->extent);
     range_set_fini(&body->present);
     bodies->bytes -= body->charged;
     body->charged = 0;
@@ -122,23 +131,70 @@ static void destroy(struct bodies *bodies, struct body *body)
     free(body);
 }
 
+bool bodies_hold_any(const struct body *body)
+{
+    return body->charged > 0 || body->kept || atomic_load(&body->scarce) || body_complete_locked(body);
+}
+
+/* Worth being held though nobody uses it. */
+static bool lasts(const struct body *body)
+{
+    if (!body->indexed || !body->size_known || atomic_load(&body->scarce))
+        return false;
+    return body->kept ? body->ticket.cursor != 0 : body->charged > 0;
+}
+
 void bodies_settle_locked(struct bodies *bodies, struct body *body)
 {
     idle_remove(bodies, body);
-    if (body->pins || body->downloads || body_waited_for_locked(body))
+    if (!body->checking && keeping_wants_locked(bodies, body))
+        check_locked(bodies, body);
+    if (body->pins || body->downloads || body->checking || body_waited_for_locked(body))
         return;
-    if (body->indexed && body->size_known && body->charged)
+    if (lasts(body))
         idle_add(bodies, body);
     else
         destroy(bodies, body);
 }
 
+uint64_t bodies_total_locked(const struct bodies *bodies)
+{
+    return bodies->bytes + kept_bytes(bodies->kept);
+}
+
+static bool evict_one(struct bodies *bodies)
+{
+    struct body *body = bodies->oldest;
+    const struct kept_entry *entry = kept_oldest(bodies->kept);
+    if (entry && (!body || entry->rank < body->used)) {
+        const struct kept_key key = entry->key;
+        keeping_forget_locked(bodies, &key);
+        return true;
+    }
+    if (body)
+        destroy(bodies, body); /* one that is kept can then go, when it is its turn */
+    return body != NULL;
+}
+
 bool bodies_evict_locked(struct bodies *bodies, uint64_t bytes)
 {
-    uint64_t before = bodies->bytes, goal = before > bytes ? before - bytes : 0;
-    while (bodies->bytes > goal && bodies->oldest)
-        destroy(bodies, bodies->oldest);
-    return bodies->bytes < before;
+    const uint64_t before = bodies_total_locked(bodies), goal = before > bytes ? before - bytes : 0;
+    while (bodies_total_locked(bodies) > goal && evict_one(bodies))
+        ;
+    return bodies_total_locked(bodies) < before;
+}
+
+void bodies_trim_locked(struct bodies *bodies)
+{
+    for (unsigned i = 0; i < TRIM_MAX; i++)
+        if (bodies_total_locked(bodies) <= bodies->cache_size || !evict_one(bodies))
+            return;
+    check_wake_locked(bodies);
+}
+
+bool bodies_trash_locked(struct bodies *bodies, struct spool_trash *trash)
+{
+    return spool_trash_locked(bodies->spool, trash);
 }
 
 void bodies_unlock(struct bodies *bodies)
@@ -164,9 +220,18 @@ enum imap_status bodies_new(struct account *account, struct imap_pool *pool, con
         free(bodies);
         return status;
     }
+    bodies->kept = kept_new();
     grow_index(bodies);
     *bodies_out = bodies;
     return IMAP_OK;
+}
+
+void bodies_stats_locked(const struct bodies *bodies, struct bodies_stats *stats_out)
+{
+    *stats_out = bodies->stats;
+    stats_out->bytes = bodies_total_locked(bodies);
+    stats_out->limit = bodies->cache_size;
+    stats_out->count = bodies->keeps ? kept_count(bodies->kept) : bodies->body_count;
 }
 
 static void fail_all_locked(struct bodies *bodies)
@@ -184,6 +249,7 @@ void bodies_stop(struct bodies *bodies)
     bodies->stopped = true;
     fail_all_locked(bodies);
     bodies_unlock(bodies);
+    check_stop(bodies);
 }
 
 static void forget_walk(struct bodies *bodies, struct walk *walk)
@@ -219,17 +285,22 @@ void bodies_free(struct bodies **bodies_ptr)
     bodies_unlock(bodies);
     *bodies_ptr = NULL;
     spool_close(&bodies->spool);
+    kept_free(&bodies->kept);
     free(bodies->buckets);
     free(bodies);
 }
 
-void bodies_message_gone_locked(struct bodies *bodies, uint32_t message_id, uint32_t uid)
+void bodies_message_gone_locked(struct bodies *bodies, const struct mailbox *mailbox, uint32_t uid)
 {
-    struct body *body = bodies ? bodies_find_locked(bodies, message_id, uid) : NULL;
+    if (!bodies)
+        return;
+    /* Only the key of its own: what has an object id may lie elsewhere, too. */
+    const struct kept_key key = keeping_key(mailbox, uid);
+    keeping_forget_locked(bodies, &key);
+    struct body *body = bodies_find_locked(bodies, mailbox->message_id, uid);
     if (!body)
         return;
-    bodies_unindex_locked(bodies,
-                          body); /* what is on its way may still arrive whole; if not, its download tells */
+    bodies_unindex_locked(bodies, body); /* what is on its way may still arrive; if not, its download tells */
     bodies_settle_locked(bodies, body);
 }
 
@@ -238,14 +309,17 @@ static void disown(struct bodies *bodies, struct body *body)
 {
     struct imap_error err = {0};
     imap_error_set(&err, IMAP_GONE, "message %u: the mailbox was made anew", body->uid);
+    err.code = IMAP_CODE_UIDVALIDITY;
     body_end_locked(bodies, body, &err);
     bodies_settle_locked(bodies, body);
 }
 
-void bodies_mailbox_reset_locked(struct bodies *bodies, uint32_t message_id)
+void bodies_mailbox_reset_locked(struct bodies *bodies, const struct mailbox *mailbox)
 {
+    const uint32_t message_id = mailbox->message_id;
     if (!bodies || message_id == 0)
         return;
+    check_mailbox_lost_locked(bodies, mailbox);
     for (size_t i = 0; i < bodies->bucket_count; i++) {
         for (struct body *body = bodies->buckets[i], *next; body; body = next) {
             next = body->hash_next;

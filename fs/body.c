@@ -4,13 +4,14 @@
  * 1. The size becomes known once, from a literal or a probe, and never changes after that. A server that
  *    then tells another one gets the body failed and unindexed; the next open begins anew.
  * 2. `present` holds only bytes that the spool holds. A byte that is present never changes, so readers
- *    need no lock.
+ *    need no lock; but for one that is in memory because the disk is full, which may be dropped (scarce.c).
  * 3. While the size is known and the body is pinned its extent stays the same. Before, there is at most
  *    a tentative one (of the claimed size), which no reader may see.
  * 4. Whoever is queued in range_waits lacks a byte of its range, or the size is not known yet.
  * 5. fate != IMAP_OK: nothing is accepted from the server, nobody is queued.
  */
 #include "body_internal.h"
+#include "outage.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -71,6 +72,8 @@ static void wake_ranges(struct bodies *bodies, struct body *body)
 void body_end_locked(struct bodies *bodies, struct body *body, const struct imap_error *err)
 {
     body->fate = err->status;
+    if (body->kept)
+        keeping_forget_locked(bodies, &body->key);
     body_fail_locked(bodies, body, err);
     bodies_unindex_locked(bodies, body);
 }
@@ -116,31 +119,62 @@ bool body_learn_size_locked(struct bodies *bodies, struct body *body, uint64_t s
     return true;
 }
 
-void body_arrived_locked(struct bodies *bodies, struct body *body, uint64_t from, uint64_t to)
+void body_proven_locked(struct bodies *bodies, struct body *body)
 {
-    if (range_set_add(&body->present, from, to) == 0)
-        return;
+    range_set_add(&body->present, 0, body->size);
+    if (!body->size_known) {
+        body->size_known = true;
+        mailbox_learn_size_locked(body->mailbox, body->message_id, body->uid, body->size);
+    }
+    pending_finish_locked(bodies->account, &body->size_waits, NULL);
+    wake_ranges(bodies, body);
+}
+
+static void charge(struct bodies *bodies, struct body *body, uint64_t from, uint64_t to)
+{
     uint64_t charged = body->charged + ((to + BLOCK - 1) / BLOCK - from / BLOCK) * BLOCK;
     uint64_t most = (body->extent.size + BLOCK - 1) / BLOCK * BLOCK;
     if (charged > most)
         charged = most; /* blocks at the joints were counted twice */
     bodies->bytes += charged - body->charged;
     body->charged = charged;
+}
+
+void body_arrived_locked(struct bodies *bodies, struct body *body, uint64_t from, uint64_t to, bool in_memory)
+{
+    if (in_memory)
+        scarce_arrived_locked(body, from, to);
+    if (range_set_add(&body->present, from, to) == 0)
+        return;
+    if (!in_memory)
+        charge(bodies, body, from, to);
     if (body->range_waits.first)
         wake_ranges(bodies, body);
-    if (bodies->bytes > bodies->cache_size)
-        (void)bodies_evict_locked(bodies, bodies->bytes - bodies->cache_size);
+    bodies_trim_locked(bodies);
+}
+
+static void count_open(struct bodies *bodies, const struct body *body)
+{
+    if (body->ticket.cursor)
+        bodies->stats.ahead++;
+    else if (body_complete_locked(body))
+        bodies->stats.found++;
+    else
+        bodies->stats.asked++;
 }
 
 struct body *body_open_locked(struct mailbox *mailbox, const struct message *message)
 {
     struct bodies *bodies = mailbox_account(mailbox)->bodies;
     struct body *body = bodies_get_locked(bodies, mailbox, message);
-    bool hit = body->whole_underway || body->pieces || body->charged > 0 || body_complete_locked(body);
+    bool hit = body->whole_underway || body->pieces || bodies_hold_any(body);
+    count_open(bodies, body);
     body->pins++;
     bodies_settle_locked(bodies, body);
     if (!hit && !(body->size_known && fetcher_by_pieces(body)))
         fetcher_want_locked(bodies, body); /* ahead of what is fetched ahead because of it */
+    if (body->unproven && body->size > BODY_WHOLE_MAX)
+        check_locked(bodies, body);
     fetcher_access_locked(bodies, body, hit);
     return body;
 }
@@ -168,8 +202,7 @@ void body_close_locked(struct body *body)
     }
     body->pins--;
     bodies_settle_locked(bodies, body);
-    if (bodies->bytes > bodies->cache_size)
-        (void)bodies_evict_locked(bodies, bodies->bytes - bodies->cache_size);
+    bodies_trim_locked(bodies);
 }
 
 /* True when it can be waited for; otherwise the wait has been refused. */
@@ -183,10 +216,16 @@ static bool may_wait(struct bodies *bodies, struct body *body, struct wait *wait
     return false;
 }
 
+/* Better refused when it is opened than when it is read, of which the kernel makes EIO. */
+static bool out_of_reach(const struct bodies *bodies, const struct body *body)
+{
+    return account_is_out_locked(bodies->account) && !bodies_hold_any(body);
+}
+
 bool body_size_known_locked(struct body *body, struct wait *wait)
 {
     struct bodies *bodies = mailbox_account(body->mailbox)->bodies;
-    if (body->size_known)
+    if (body->size_known && !out_of_reach(bodies, body))
         return true;
     if (may_wait(bodies, body, wait)) {
         wait_queue_add(&body->size_waits, wait);
@@ -231,5 +270,7 @@ ssize_t body_read(struct body *body, void *buf, size_t size, uint64_t offset)
 {
     if (size == 0 || offset >= body->size)
         return 0;
+    if (atomic_load(&body->scarce))
+        return scarce_read(body, buf, size, offset);
     return body->extent.file ? extent_read(&body->extent, offset, buf, size) : -EIO;
 }

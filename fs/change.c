@@ -9,7 +9,9 @@
 /* Beyond the kinds: the rows that follow are of another mailbox. */
 #define MARK_MAILBOX 0x0fu
 #define VARINT_MAX 10u
-#define ROW_MAX (1 + 7 * VARINT_MAX)
+#define ROW_MAX (1 + 8 * VARINT_MAX)
+#define HAS_OBJECTID                                                                                         \
+    0x40u /* beyond the bits of `has`, of which there are six: spares a byte where there is none */
 
 /* ---- writing --------------------------------------------------------------------------------------- */
 
@@ -72,8 +74,10 @@ void changes_put(struct changes *changes, uint32_t id, const struct row *row)
     put_signed(changes, (int64_t)((uint64_t)row->date - (uint64_t)changes->date));
     changes->date = row->date;
     put_signed(changes, row->zone);
-    put_number(changes, row->has);
+    put_number(changes, row->has | (row->objectid ? HAS_OBJECTID : 0));
     put_number(changes, row->modseq);
+    if (row->objectid)
+        put_number(changes, row->objectid);
 }
 
 void changes_gone(struct changes *changes, uint32_t id, uint32_t uid)
@@ -121,6 +125,29 @@ void changes_flagset(struct changes *changes, uint32_t flagset, const char *text
 {
     put_whole(changes, CHANGE_FLAGSET, flagset);
     put_text(changes, text, strlen(text));
+}
+
+static void put_key(struct changes *changes, enum change_kind kind, const struct kept_key *key)
+{
+    reserve(changes, 1 + sizeof *key + 5 * VARINT_MAX);
+    put_kind(changes, kind);
+    memcpy(changes->bytes + changes->len, key, sizeof *key); /* hashes: as numbers they would be longer */
+    changes->len += sizeof *key;
+}
+
+void changes_keep(struct changes *changes, const struct kept_row *row)
+{
+    put_key(changes, CHANGE_KEEP, &row->key);
+    put_number(changes, row->file);
+    put_number(changes, row->offset);
+    put_number(changes, row->size);
+    put_number(changes, row->digest);
+    put_number(changes, row->used);
+}
+
+void changes_unkeep(struct changes *changes, const struct kept_key *key)
+{
+    put_key(changes, CHANGE_UNKEEP, key);
 }
 
 void changes_fini(struct changes *changes)
@@ -173,8 +200,11 @@ static void get_row(struct change_reader *reader, struct change *change)
     reader->date = (int64_t)((uint64_t)reader->date + (uint64_t)get_signed(reader));
     row->date = reader->date;
     row->zone = (int16_t)get_signed(reader);
-    row->has = (uint8_t)get_number(reader);
+    const uint8_t has = (uint8_t)get_number(reader);
+    row->has = (uint8_t)(has & ~HAS_OBJECTID);
     row->modseq = get_number(reader);
+    if (has & HAS_OBJECTID)
+        row->objectid = get_number(reader);
 }
 
 static void get_mailbox(struct change_reader *reader, struct stored_mailbox *mailbox)
@@ -196,6 +226,21 @@ static void get_mailbox(struct change_reader *reader, struct stored_mailbox *mai
     mailbox->changed.tv_nsec = (long)get_number(reader);
     mailbox->count = (uint32_t)get_number(reader);
     mailbox->digest = get_number(reader);
+}
+
+static void get_kept(struct change_reader *reader, struct change *change)
+{
+    struct kept_row *row = &change->kept;
+    *row = (struct kept_row){0};
+    memcpy(&row->key, reader->at, sizeof row->key);
+    reader->at += sizeof row->key;
+    if (change->kind == CHANGE_UNKEEP)
+        return;
+    row->file = (uint32_t)get_number(reader);
+    row->offset = get_number(reader);
+    row->size = get_number(reader);
+    row->digest = get_number(reader);
+    row->used = (uint32_t)get_number(reader);
 }
 
 bool change_next(struct change_reader *reader, struct change *change_out)
@@ -223,6 +268,10 @@ bool change_next(struct change_reader *reader, struct change *change_out)
     case CHANGE_FLAGSET:
         change_out->flagset = (uint32_t)get_number(reader);
         change_out->text = get_text(reader, &change_out->text_len);
+        break;
+    case CHANGE_KEEP:
+    case CHANGE_UNKEEP:
+        get_kept(reader, change_out);
         break;
     }
     return true;
@@ -255,6 +304,8 @@ uint64_t change_digest(const struct row *row, uint64_t flags)
     hash = mix(hash, (uint64_t)row->date);
     hash = mix(hash, (uint64_t)(uint16_t)row->zone << 8 | row->has);
     hash = mix(hash, row->modseq);
+    if (row->objectid) /* there were none at first, and what was reckoned then still counts */
+        hash = mix(hash, row->objectid);
     return mix(hash, 0); /* the last number in would move only a few bits of the sum */
 }
 
@@ -272,4 +323,15 @@ uint64_t change_mailbox_digest(const struct stored_mailbox *mailbox)
     hash = mix(hash, (uint64_t)mailbox->changed.tv_nsec);
     hash = mix(hash, mailbox->count);
     return mix(hash, mailbox->digest);
+}
+
+uint64_t change_kept_digest(const struct kept_row *row)
+{
+    uint64_t hash = mix(MULTIPLIER, row->key.high);
+    hash = mix(hash, row->key.low);
+    hash = mix(hash, (uint64_t)row->file << 32 | row->used);
+    hash = mix(hash, row->offset);
+    hash = mix(hash, row->size);
+    hash = mix(hash, row->digest);
+    return mix(hash, 0);
 }

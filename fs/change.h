@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "columns.h"
+#include "keptrow.h"
 
 enum change_kind {
     CHANGE_PUT,     /* this message is now as `row` says, whatever it was */
@@ -19,7 +20,9 @@ enum change_kind {
     CHANGE_CLEAR,   /* all messages of the mailbox are no more */
     CHANGE_FORGET,  /* the mailbox and all its messages are no more */
     CHANGE_MAILBOX, /* the mailbox is now as `mailbox` says, but for its messages */
-    CHANGE_FLAGSET  /* from now on the number `flagset` means `text` */
+    CHANGE_FLAGSET, /* from now on the number `flagset` means `text` */
+    CHANGE_KEEP,    /* the body with kept.key lies where `kept` says, and nowhere else */
+    CHANGE_UNKEEP   /* the body with kept.key lies nowhere */
 };
 
 /* A mailbox but for its messages. Strings are borrowed. */
@@ -46,6 +49,7 @@ struct change {
     uint32_t id; /* of the mailbox */
     struct row row;
     struct stored_mailbox mailbox;
+    struct kept_row kept;
     uint32_t flagset;
     const char *text; /* borrowed */
     size_t text_len;
@@ -64,6 +68,8 @@ void changes_clear(struct changes *changes, uint32_t id);
 void changes_forget(struct changes *changes, uint32_t id);
 void changes_mailbox(struct changes *changes, const struct stored_mailbox *mailbox);
 void changes_flagset(struct changes *changes, uint32_t flagset, const char *text);
+void changes_keep(struct changes *changes, const struct kept_row *row);
+void changes_unkeep(struct changes *changes, const struct kept_key *key);
 void changes_fini(struct changes *changes); /* frees and zeroes */
 
 struct change_reader {
@@ -80,5 +86,6 @@ bool change_next(struct change_reader *reader, struct change *change_out);
 uint64_t change_digest(const struct row *row, uint64_t flags);
 uint64_t change_hash(uint64_t seed, const void *bytes, size_t len);
 uint64_t change_mailbox_digest(const struct stored_mailbox *mailbox);
+uint64_t change_kept_digest(const struct kept_row *row);
 
 #endif

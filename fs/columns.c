@@ -13,6 +13,7 @@ void columns_fini(struct columns *columns)
     free(columns->size);
     free(columns->date);
     free(columns->modseq);
+    free(columns->objectid);
     free(columns->zone);
     free(columns->has);
     *columns = (struct columns){0};
@@ -66,6 +67,7 @@ void columns_get(const struct columns *columns, size_t position, struct row *row
                             .size = columns->size[position],
                             .date = columns->date[position],
                             .modseq = columns->modseq ? columns->modseq[position] : 0,
+                            .objectid = columns->objectid ? columns->objectid[position] : 0,
                             .zone = columns->zone[position],
                             .has = columns->has[position]};
 }
@@ -85,14 +87,17 @@ void columns_reserve(struct columns *columns, size_t capacity)
     RESIZE(columns, has, capacity);
     if (columns->modseq)
         RESIZE(columns, modseq, capacity);
+    if (columns->objectid)
+        RESIZE(columns, objectid, capacity);
     columns->capacity = capacity;
 }
 
-static void set_modseq(struct columns *columns, size_t position, uint64_t modseq)
+/* In a column that few mailboxes have. */
+static void set_rare(const struct columns *columns, uint64_t **column, size_t position, uint64_t number)
 {
-    if (!columns->modseq)
-        columns->modseq = imap_xcalloc(columns->capacity, sizeof *columns->modseq);
-    columns->modseq[position] = modseq;
+    if (!*column)
+        *column = imap_xcalloc(columns->capacity, sizeof **column);
+    (*column)[position] = number;
 }
 
 bool columns_update(struct columns *columns, size_t position, const struct row *row)
@@ -116,7 +121,9 @@ bool columns_update(struct columns *columns, size_t position, const struct row *
         columns->zone[position] = row->zone;
     }
     if (row->has & ROW_MODSEQ)
-        set_modseq(columns, position, row->modseq);
+        set_rare(columns, &columns->modseq, position, row->modseq);
+    if (row->objectid)
+        set_rare(columns, &columns->objectid, position, row->objectid);
     *has |= row->has;
     return changed;
 }
@@ -138,6 +145,8 @@ void columns_insert(struct columns *columns, const struct row *row)
     OPEN_GAP(columns, has, at);
     if (columns->modseq)
         OPEN_GAP(columns, modseq, at);
+    if (columns->objectid)
+        OPEN_GAP(columns, objectid, at);
     columns->count++;
     columns->uid[at] = row->uid;
     columns->flagset[at] = row->flagset;
@@ -146,9 +155,11 @@ void columns_insert(struct columns *columns, const struct row *row)
     columns->zone[at] = row->zone;
     columns->has[at] = row->has;
     if (row->has & ROW_MODSEQ)
-        set_modseq(columns, at, row->modseq);
+        set_rare(columns, &columns->modseq, at, row->modseq);
     else if (columns->modseq)
         columns->modseq[at] = 0;
+    if (row->objectid || columns->objectid)
+        set_rare(columns, &columns->objectid, at, row->objectid);
 }
 
 void columns_compact(struct columns *columns, const uint8_t *drop)
@@ -166,6 +177,8 @@ void columns_compact(struct columns *columns, const uint8_t *drop)
             columns->has[to] = columns->has[from];
             if (columns->modseq)
                 columns->modseq[to] = columns->modseq[from];
+            if (columns->objectid)
+                columns->objectid[to] = columns->objectid[from];
         }
         to++;
     }
@@ -186,6 +199,8 @@ void columns_remove(struct columns *columns, size_t position)
     CLOSE_GAP(columns, has, position);
     if (columns->modseq)
         CLOSE_GAP(columns, modseq, position);
+    if (columns->objectid)
+        CLOSE_GAP(columns, objectid, position);
     columns->count--;
 }
 
@@ -200,12 +215,14 @@ static void fold(struct row *into, const struct row *later)
     const uint32_t flagset = later->has & ROW_FLAGS ? later->flagset : into->flagset;
     const uint64_t size = later->has & ROW_SIZE ? later->size : into->size;
     const uint64_t modseq = later->has & ROW_MODSEQ ? later->modseq : into->modseq;
+    const uint64_t objectid = later->objectid ? later->objectid : into->objectid;
     const struct row *date = later->has & ROW_DATE ? later : into;
     *into = (struct row){.uid = into->uid,
                          .flagset = flagset,
                          .size = size,
                          .date = date->date,
                          .modseq = modseq,
+                         .objectid = objectid,
                          .zone = date->zone,
                          .has = into->has | later->has};
 }

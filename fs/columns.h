@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * columns: the messages of one mailbox as arrays sorted by UID, 27 bytes a message (35 with modseq).
+ * columns: the messages of one mailbox as arrays sorted by UID, 27 bytes a message (8 more with modseq, 8 more
+ * with object ids).
  *
  * All zeroes is the empty set. Not locked: the owner sees to that.
  */
@@ -28,6 +29,7 @@ struct row {
     uint64_t size;
     int64_t date;
     uint64_t modseq;
+    uint64_t objectid; /* 0: none, or not told */
     int16_t zone;
     uint8_t has;
 };
@@ -38,7 +40,8 @@ struct columns {
     uint32_t *flagset;
     uint64_t *size;
     int64_t *date;
-    uint64_t *modseq; /* NULL until a row brings one */
+    uint64_t *modseq;   /* NULL until a row brings one, */
+    uint64_t *objectid; /* as this */
     int16_t *zone;
     uint8_t *has;
 };
@@ -51,8 +54,8 @@ bool columns_find(const struct columns *columns, uint32_t uid, size_t *position_
 size_t columns_in_set(const struct columns *columns, const struct imap_seqset *set, uint32_t **uids_out);
 void columns_get(const struct columns *columns, size_t position, struct row *row_out);
 void columns_reserve(struct columns *columns, size_t capacity);
-/* Takes over what row->has names; a verified size yields to no claim. True when that changed anything
- * visible (modseq is not). */
+/* Takes over what row->has names, and an object id; a verified size yields to no claim. True when that changed
+ * anything visible (modseq and object id are not). */
 bool columns_update(struct columns *columns, size_t position, const struct row *row);
 /* O(1) when uid is above all others. The UID must not be present. */
 void columns_insert(struct columns *columns, const struct row *row);

@@ -80,7 +80,7 @@ static const char *home_directory(void)
     return entry && *entry->pw_dir == '/' ? entry->pw_dir : "/var/tmp";
 }
 
-static char *default_cache_dir(void)
+char *config_cache_dir(void)
 {
     const char *xdg = getenv("XDG_CACHE_HOME");
     char *dir = NULL;
@@ -145,7 +145,7 @@ static enum imap_status check(struct parse *parse)
         return imap_error_set(parse->options.err, IMAP_USAGE, "clientkey= needs clientcert= beside it");
     config->endpoint.timeout_ms = config->timeout_s * 1000;
     if (!config->cache_dir)
-        config->cache_dir = default_cache_dir();
+        config->cache_dir = config_cache_dir();
     return apply_url(parse);
 }
 
@@ -221,6 +221,8 @@ void config_fini(struct config *config)
 void config_print_help(FILE *out)
 {
     (void)fputs("usage: imapfs [-o opt,...] [-f] [-d] [-s] URL MOUNTPOINT\n"
+                "       imapfs status MOUNTPOINT\n"
+                "       imapfs cache [list | verify [ACCOUNT] | purge ACCOUNT|--all]\n"
                 "       imapfs -h | -V\n"
                 "\n"
                 "  imaps://[user@]host[:port]/[mailbox]   TLS from the first byte (port 993)\n"
@@ -246,6 +248,7 @@ void config_print_help(FILE *out)
                 "  -o disable=CAP,CAP       use the server as if it did not offer these capabilities\n"
                 "  -o poll=S                age at which a listing is checked again (default 60)\n"
                 "cache:\n"
+                "  -o offline               show what is cached, and never connect\n"
                 "  -o cache_dir=DIR         default $XDG_CACHE_HOME/imapfs or ~/.cache/imapfs\n"
                 "  -o cache_size=SIZE       bytes, or with K, M, G (default 1G)\n"
                 "access:\n"

@@ -33,6 +33,7 @@ struct config {
     bool allow_other;
     bool read_write;
     char *trash; /* mailbox for what is deleted, UTF-8; NULL: none */
+    bool offline;
     bool foreground, debug;
     unsigned max_threads; /* that take requests of the kernel; 1 to 64 */
     char *mount_flags;    /* "nosuid,noatime", "" for none: for the kernel */
@@ -43,5 +44,6 @@ enum imap_status config_parse(int argc, char *const *argv, struct config *config
                               struct imap_error *err) IMAP_CHECK;
 void config_fini(struct config *config);
 void config_print_help(FILE *out);
+char *config_cache_dir(void); /* where caches are unless cache_dir= says otherwise; the caller's */
 
 #endif

@@ -14,11 +14,21 @@ static bool is_as_known(const struct mailbox *mailbox, const struct cover_state 
            state->messages == count;
 }
 
+static bool is_as_told(const struct mailbox *mailbox, const struct cover_state *state)
+{
+    const struct cover_state *told = &mailbox->cover.told;
+    return mailbox->known && mailbox->cover.told_holds && state->uidvalidity == mailbox->uidvalidity &&
+           state->uidvalidity == told->uidvalidity && state->uidnext == told->uidnext &&
+           state->messages == told->messages && state->modseq == told->modseq;
+}
+
 /* Only what somebody has looked at is worth being synchronised before it is looked at again. */
 static void stir(struct mailbox *mailbox)
 {
     mailbox->cover.calm = false;
     mailbox->proven_ms = 0;
+    if (mailbox->stored.state == STORED_UNLOADED)
+        mailbox->stored.proven_ms = 0; /* what is loaded is not as fresh as it was */
     if (mailbox->sync)
         mailbox->cover.stirred = true;
     else if (mailbox->known && mailbox->cover.by && !mailbox->gone)
@@ -27,7 +37,9 @@ static void stir(struct mailbox *mailbox)
 
 static void take_state(struct mailbox *mailbox, const struct cover_state *state)
 {
-    if (!is_as_known(mailbox, state)) {
+    if (!is_as_known(mailbox, state) && !is_as_told(mailbox, state)) {
+        mailbox->cover.told = *state;
+        mailbox->cover.told_holds = false;
         stir(mailbox);
         return;
     }
@@ -49,6 +61,12 @@ void cover_end_locked(struct mailbox *mailbox, unsigned by)
         mailbox->cover.calm = false;
 }
 
+void cover_doubt_locked(struct mailbox *mailbox, unsigned by)
+{
+    if (!(mailbox->cover.by & ~by))
+        mailbox->cover.calm = false;
+}
+
 void cover_end_all_locked(struct account *account, unsigned by)
 {
     for (struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next)
@@ -65,13 +83,34 @@ void cover_stirred_locked(struct mailbox *mailbox, const struct cover_state *sta
         stir(mailbox);
 }
 
+/* NOTIFY tells of other flags in a mailbox by its HIGHESTMODSEQ alone. */
+static bool hears_all(const struct mailbox *mailbox)
+{
+    return (mailbox->cover.by & COVER_IDLE) || ((mailbox->cover.by & COVER_NOTIFY) && mailbox->modseq);
+}
+
+/* It was for the sake of others that connection 0 left the mailbox that somebody looks at, of which it would
+ * hear soonest, and also what the server itself learns only where the mailbox is selected. */
+static void go_back(struct account *account)
+{
+    const struct watch *watch = &account->watch;
+    struct mailbox *looked = account->inuse.count ? account->inuse.recent[0].mailbox : NULL;
+    if (account->many_connections && looked && looked != watch->selected && !watch->queue &&
+        (looked->cover.by & COVER_NOTIFY) && looked->known && !looked->gone)
+        sync_begin_locked(looked);
+}
+
 void cover_synced_locked(struct mailbox *mailbox, bool well)
 {
     const bool again = well && mailbox->cover.stirred;
     mailbox->cover.stirred = false;
-    mailbox->cover.calm = well && mailbox->cover.by && !again;
+    mailbox->cover.calm = well && hears_all(mailbox) && !again;
+    mailbox->cover.told_holds = well && !again && mailbox->cover.told.modseq;
     if (again)
         sync_begin_locked(mailbox);
+    else if (well)
+        go_back(mailbox->account);
+    inuse_plan_locked(mailbox->account);
 }
 
 bool cover_calm_locked(const struct mailbox *mailbox)

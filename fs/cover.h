@@ -28,12 +28,18 @@ struct cover {
     unsigned by;  /* COVER_; 0: nobody would tell */
     bool calm;    /* the columns (or the store's rows) are the server's */
     bool stirred; /* while it was being synchronised: once more */
+    /* What made it be synchronised last. If that is told again afterwards, it is what the columns are, even
+     * where SELECT has another HIGHESTMODSEQ than STATUS. */
+    struct cover_state told;
+    bool told_holds;
 };
 
 /* From now on the server tells when the mailbox is no longer as `state`. */
 void cover_begin_locked(struct mailbox *mailbox, unsigned by, const struct cover_state *state);
 /* It does so no longer. */
 void cover_end_locked(struct mailbox *mailbox, unsigned by);
+/* Something may have been missed: not calm by this alone. */
+void cover_doubt_locked(struct mailbox *mailbox, unsigned by);
 void cover_end_all_locked(struct account *account, unsigned by);
 /* The server said that something has changed; state NULL: not what. */
 void cover_stirred_locked(struct mailbox *mailbox, const struct cover_state *state);

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 static bool to_syslog;
@@ -17,6 +19,34 @@ static bool debug;
 void daemon_log_debug(bool on)
 {
     debug = on;
+}
+
+/* ---- lines ------------------------------------------------------------------------------------- */
+
+static struct {
+    pthread_mutex_t lock;
+    struct status_line lines[STATUS_LINES_MAX]; /* a ring */
+    size_t total;                               /* the oldest one is at total - STATUS_LINES_MAX */
+} recent = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void remember(int priority, const char *text)
+{
+    pthread_mutex_lock(&recent.lock);
+    struct status_line *line = &recent.lines[recent.total++ % STATUS_LINES_MAX];
+    line->when = time(NULL);
+    line->priority = priority;
+    (void)snprintf(line->text, sizeof(line->text), "%s", text);
+    pthread_mutex_unlock(&recent.lock);
+}
+
+size_t daemon_recent(struct status_line lines_out[STATUS_LINES_MAX])
+{
+    pthread_mutex_lock(&recent.lock);
+    size_t count = recent.total < STATUS_LINES_MAX ? recent.total : STATUS_LINES_MAX;
+    for (size_t i = 0; i < count; i++)
+        lines_out[i] = recent.lines[(recent.total - count + i) % STATUS_LINES_MAX];
+    pthread_mutex_unlock(&recent.lock);
+    return count;
 }
 
 void daemon_log(int priority, const char *fmt, ...)
@@ -29,11 +59,15 @@ void daemon_log(int priority, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(line, sizeof(line), fmt, args);
     va_end(args);
+    if (LOG_PRI(priority) <= LOG_WARNING)
+        remember(priority, line);
     if (to_syslog)
         syslog(priority, "%s", line);
     else
         (void)fprintf(stderr, "imapfs: %s\n", line);
 }
+
+/* ---- the background ---------------------------------------------------------------------------- */
 
 /* The child has said on standard error what went wrong, unless it died. */
 static int outcome_of(pid_t child, int fd)

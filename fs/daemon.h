@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "imap/error.h"
+#include "status.h"
 
 struct daemon {
     int status_fd; /* to the waiting parent; -1 in the foreground */
@@ -24,5 +25,7 @@ void daemon_ready(struct daemon *daemon);
 /* One line, to standard error, or to syslog once daemon_ready has been called in the background. */
 void daemon_log(int priority, const char *fmt, ...) IMAP_PRINTF(2, 3);
 void daemon_log_debug(bool on); /* LOG_DEBUG lines too */
+/* The last of those that were at least warnings, oldest first; returns how many. Any thread. */
+size_t daemon_recent(struct status_line lines_out[STATUS_LINES_MAX]);
 
 #endif

@@ -20,7 +20,7 @@ static void forget(struct mailbox *mailbox, size_t position)
     columns_get(&mailbox->columns, position, &row);
     stored_row_locked(mailbox, &row, NULL);
     if (mailbox->message_id)
-        bodies_message_gone_locked(mailbox->account->bodies, mailbox->message_id, uid);
+        bodies_message_gone_locked(mailbox->account->bodies, mailbox, uid);
     if (mailbox->known)
         pending_note_locked(mailbox->account, NOTE_GONE, mailbox, uid, NULL);
 }

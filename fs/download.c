@@ -25,6 +25,7 @@
 #define COPY_BYTES (64u << 10)
 #define MAKE_ROOM (UINT64_C(4) << 20) /* evicted at a time when the disk is full */
 #define FULL_MS 5000
+#define FULL_QUIET_MS 60000
 #define LOG_QUIET_MS 30000 /* between two lines about what could not be read */
 #define AHEAD_SLOW_MS 500
 #define AHEAD_MIN (UINT64_C(512) << 10)
@@ -61,6 +62,21 @@ static bool receive(struct download *download, struct body *body, uint64_t from,
     return from < to;
 }
 
+/* All of it will go by in its order. */
+static bool receive_all(struct download *download, struct body *body)
+{
+    struct literal *literal = &download->literal;
+    if (!receive(download, body, 0, body->size))
+        return false;
+    literal->digesting = download->bodies->keeps && literal->known == 0;
+    if (!literal->digesting)
+        return true;
+    if (!download->digest)
+        download->digest = digest_new();
+    digest_begin(download->digest, &body->key, body->size);
+    return true;
+}
+
 static bool begin_whole(struct download *download, struct body *body, uint64_t size)
 {
     struct bodies *bodies = download->bodies;
@@ -70,7 +86,7 @@ static bool begin_whole(struct download *download, struct body *body, uint64_t s
         download->from = 0;
         download->to = size;
     }
-    return body_learn_size_locked(bodies, body, size) && receive(download, body, 0, size);
+    return body_learn_size_locked(bodies, body, size) && receive_all(download, body);
 }
 
 /* The claimed size is wrong: only a literal of the whole message will tell. */
@@ -109,7 +125,7 @@ static bool begin_piece(struct download *download, struct body *body, uint64_t s
         contradicted(bodies, body);
         return false;
     }
-    if (!body->size_known && !body_place_locked(bodies, body, body->size))
+    if (!body_place_locked(bodies, body, body->size))
         return false;
     return receive(download, body, download->from, download->from + size);
 }
@@ -118,6 +134,14 @@ static bool begin_piece(struct download *download, struct body *body, uint64_t s
 static bool must_yield_locked(const struct download *download, const struct body *body)
 {
     return download->ahead && download->bodies->full_until > model_now_ms() && !body_waited_for_locked(body);
+}
+
+static bool is_asked_for(const struct body *body, uint64_t from, uint64_t to)
+{
+    const struct download *piece = body->pieces;
+    while (piece && (from < piece->from || to > piece->to))
+        piece = piece->next_piece;
+    return piece != NULL;
 }
 
 /* True when the bytes of the section are to be received, by take_in and finish. */
@@ -145,7 +169,10 @@ static bool begin(struct download *download, struct download_item *item, const s
     } else if (body->size_known && !body->whole_only && section->origin <= body->size &&
                section->size <= body->size - section->origin) {
         /* another download's: which of several commands an answer belongs to is a guess */
-        wanted = receive(download, body, section->origin, section->origin + section->size);
+        const uint64_t end = section->origin + section->size;
+        const bool unasked = !is_asked_for(body, section->origin, end);
+        wanted = !(unasked && atomic_load(&body->scarce)) && receive(download, body, section->origin, end);
+        download->literal.unasked = unasked;
     }
     bodies_unlock(bodies);
     return wanted;
@@ -155,10 +182,14 @@ static void mark(struct download *download)
 {
     struct literal *literal = &download->literal;
     struct bodies *bodies = download->bodies;
+    const bool keep = literal->digesting && literal->at == literal->end;
+    const uint64_t digest = keep ? digest_end(download->digest) : 0;
     account_lock(bodies->account);
     literal->body->write_errno = 0;
     if (literal->body->fate == IMAP_OK) {
-        body_arrived_locked(bodies, literal->body, literal->marked, literal->at);
+        body_arrived_locked(bodies, literal->body, literal->marked, literal->at, literal->scarce);
+        if (keep)
+            keeping_keep_locked(bodies, literal->body, digest);
         if (download->whole && literal->body->ticket.cursor && body_complete_locked(literal->body))
             pending_note_locked(bodies->account, NOTE_BODY, download->mailbox, literal->body->uid, NULL);
     } else {
@@ -166,6 +197,15 @@ static void mark(struct download *download)
     }
     bodies_unlock(bodies);
     literal->marked = literal->at;
+}
+
+static void log_full_locked(struct bodies *bodies)
+{
+    const int64_t now_ms = model_now_ms();
+    if (bodies->full_until + FULL_QUIET_MS < now_ms || !bodies->full_until)
+        pending_log_locked(bodies->account, LOG_WARNING,
+                           "the cache directory's disk is full: what is read is held in memory");
+    bodies->full_until = now_ms + FULL_MS;
 }
 
 static bool make_room(struct bodies *bodies)
@@ -187,6 +227,43 @@ static void cannot_write(struct download *download, int write_errno)
     bodies_unlock(bodies);
 }
 
+/* The disk is full of what is in use. Memory is for what somebody reads just now. */
+static bool go_on_in_memory(struct download *download, size_t len)
+{
+    struct literal *literal = &download->literal;
+    struct bodies *bodies = download->bodies;
+    struct body *body = literal->body;
+    bool room = false;
+    if (!body || literal->unasked)
+        return false;
+    if (!literal->scarce && literal->at > literal->marked)
+        mark(download);
+    account_lock(bodies->account);
+    if (body->fate == IMAP_OK && (body->pins || body_waited_for_locked(body)))
+        room = scarce_reserve_locked(bodies, body, literal->at, literal->at + len);
+    if (room) {
+        log_full_locked(bodies);
+        literal->extent = atomic_load(&body->scarce)->extent;
+        literal->scarce = true;
+        literal->digesting = false;
+    }
+    bodies_unlock(bodies);
+    return room;
+}
+
+static int write_out(struct download *download, const char *bytes, size_t len)
+{
+    struct literal *literal = &download->literal;
+    if (!literal->scarce) {
+        int error = extent_write(&literal->extent, literal->at, bytes, len);
+        if ((error == ENOSPC || error == EDQUOT) && make_room(download->bodies))
+            error = extent_write(&literal->extent, literal->at, bytes, len);
+        if (error != ENOSPC && error != EDQUOT)
+            return error;
+    }
+    return go_on_in_memory(download, len) ? extent_write(&literal->extent, literal->at, bytes, len) : ENOSPC;
+}
+
 static void take_in(struct download *download, const void *data, size_t len)
 {
     struct literal *literal = &download->literal;
@@ -201,15 +278,15 @@ static void take_in(struct download *download, const void *data, size_t len)
         bytes += here;
         len -= here;
     }
-    int error = extent_write(&literal->extent, literal->at, bytes, len);
-    if ((error == ENOSPC || error == EDQUOT) && make_room(download->bodies))
-        error = extent_write(&literal->extent, literal->at, bytes, len);
+    int error = write_out(download, bytes, len);
     if (error) {
         cannot_write(download, error);
         return;
     }
+    if (literal->digesting)
+        digest_add(download->digest, bytes, len);
     literal->at += len;
-    if (literal->body && literal->at - literal->marked >= MARK_BYTES)
+    if (literal->body && literal->at - literal->marked >= MARK_BYTES && literal->at < literal->end)
         mark(download);
 }
 
@@ -487,9 +564,12 @@ static void on_done(void *arg, const struct imap_result *result)
     for (size_t i = 0; i < download->count; i++)
         bodies_settle_locked(bodies, download->items[i].body);
     measure(bodies, download);
+    bodies->stats.downloads--;
+    bodies->stats.expected -= download->weight;
     if (result->status == IMAP_OK) /* else the next access goes on, so that a dead line is not run against */
         fetcher_ahead_locked(bodies);
     bodies_unlock(bodies);
+    digest_free(&download->digest);
     free(download);
 }
 
@@ -554,6 +634,8 @@ void download_submit_locked(struct download *download, unsigned flags)
     download->submitted_ms = model_now_ms();
     if (download->ahead)
         bodies->ahead += download->weight;
+    bodies->stats.downloads++;
+    bodies->stats.expected += download->weight;
     pending_submit_locked(bodies->account, mailbox_wire_name(download->mailbox), flags, download->weight,
                           command);
 }

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "../imap/mem.h"
+#include "outage.h"
 
 #define PIECE_MIN (UINT64_C(64) << 10)
 #define PIECE_MAX (UINT64_C(4) << 20)
@@ -146,6 +147,15 @@ void fetcher_want_locked(struct bodies *bodies, struct body *body)
 {
     if (bodies->stopped || body->fate != IMAP_OK)
         return;
+    if (body->unproven) {
+        check_locked(bodies, body);
+        return;
+    }
+    if (account_is_out_locked(bodies->account)) {
+        imap_pool_hurry(bodies->pool);
+        body_fail_locked(bodies, body, &bodies->account->outage);
+        return;
+    }
     if (fetcher_by_pieces(body))
         want_pieces(bodies, body);
     else
@@ -287,7 +297,7 @@ static uint64_t batch_add(struct batch *batch, struct body *body)
 
 static bool on_its_way_or_here(const struct body *body)
 {
-    return body->whole_underway || body->pieces || body->charged > 0 || body_complete_locked(body);
+    return body->whole_underway || body->pieces || bodies_hold_any(body);
 }
 
 static void fetch_ahead(struct batch *batch, struct walk *walk, uint32_t uid, unsigned cursor)
@@ -309,7 +319,7 @@ static void fetch_ahead(struct batch *batch, struct walk *walk, uint32_t uid, un
 
 void fetcher_ahead_locked(struct bodies *bodies)
 {
-    if (bodies->stopped || bodies->full_until > model_now_ms())
+    if (bodies->stopped || bodies->full_until > model_now_ms() || account_is_out_locked(bodies->account))
         return;
     if (bodies->unread >= bodies->cache_size / 2)
         expire_walks(bodies);

@@ -237,6 +237,17 @@ struct jobs *jobs_new(struct account *account, unsigned timeout_ms)
     return jobs;
 }
 
+size_t jobs_waiting(struct jobs *jobs)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&jobs->lock);
+    for (const struct job *job = jobs->first; job; job = job->next)
+        count++;
+    pthread_mutex_unlock(&jobs->lock);
+    return count;
+}
+
 void jobs_end(struct jobs *jobs)
 {
     pthread_mutex_lock(&jobs->lock);

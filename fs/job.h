@@ -66,6 +66,8 @@ void jobs_end(struct jobs *jobs);
 void jobs_stop(struct jobs *jobs);
 void jobs_free(struct jobs **jobs);
 
+size_t jobs_waiting(struct jobs *jobs); /* so many requests do */
+
 /* name may be NULL; it is copied. */
 struct job *job_new(struct fs *fs, struct jobs *jobs, fuse_req_t req, job_function *run, const char *name);
 /* Multiplies the time that the request may take: for what has to fetch much. Before the first wait. */

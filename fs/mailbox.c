@@ -5,6 +5,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "outage.h"
 #include "sync.h"
 
 struct mailbox *mailbox_new(struct account *account, struct mailbox *parent, const char *wire,
@@ -155,6 +156,20 @@ bool mailbox_is_fresh_locked(const struct mailbox *mailbox)
             (mailbox->proven_ms && model_now_ms() - mailbox->proven_ms < account->poll_ms));
 }
 
+/* Nobody can be asked: what is known is as good as it gets, and what is not cannot be had. */
+static bool known_while_out(struct mailbox *mailbox, struct wait *wait)
+{
+    struct account *account = mailbox->account;
+    account->watch.last = mailbox; /* to be watched when the server is back */
+    imap_pool_hurry(account->pool);
+    if (mailbox->known)
+        return true;
+    wait_queue_add(&mailbox->waits, wait);
+    if (!stored_load_locked(mailbox, false))
+        outage_refuse_locked(account, &mailbox->waits);
+    return false;
+}
+
 bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
 {
     struct account *account = mailbox->account;
@@ -166,11 +181,15 @@ bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
     } else {
         if (!mailbox_selectable_locked(mailbox))
             return true;
+        inuse_note_locked(mailbox);
         if (mailbox_is_fresh_locked(mailbox))
             return true;
+        if (account_is_out_locked(account))
+            return known_while_out(mailbox, wait);
         wait_queue_add(&mailbox->waits, wait);
         if (!stored_load_locked(mailbox, false))
             sync_begin_locked(mailbox);
+        sync_hasten_locked(mailbox);
         return false;
     }
     pending_refuse_locked(account, wait, &err);
@@ -228,7 +247,8 @@ void mailbox_at_locked(const struct mailbox *mailbox, size_t position, struct me
                                     .size_verified = (row.has & ROW_VERIFIED) != 0,
                                     .size_corrected = (row.has & ROW_CORRECTED) != 0,
                                     .date = {.unix_seconds = row.date, .zone_minutes = row.zone},
-                                    .modseq = row.modseq};
+                                    .modseq = row.modseq,
+                                    .objectid = row.objectid};
 }
 
 bool mailbox_find_locked(const struct mailbox *mailbox, uint32_t uid, struct message *message_out)
@@ -285,7 +305,7 @@ void mailbox_reset_locked(struct mailbox *mailbox, uint32_t uidvalidity)
     struct account *account = mailbox->account;
     const bool was_known = mailbox->known;
     if (mailbox->message_id) {
-        bodies_mailbox_reset_locked(account->bodies, mailbox->message_id);
+        bodies_mailbox_reset_locked(account->bodies, mailbox);
         ids_retire(&account->ids, mailbox->message_id);
     }
     if (was_known)

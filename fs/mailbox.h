@@ -27,6 +27,7 @@ struct message {
     bool size_corrected;   /* another one was listed before, which somebody may still believe */
     struct imap_date date; /* INTERNALDATE */
     uint64_t modseq;       /* 0 when unknown */
+    uint64_t objectid;     /* the same for all copies in the account, and for nothing else; 0 when unknown */
 };
 
 /* ---- what it is (constant once published) ------------------------------------------------------ */
@@ -50,7 +51,9 @@ bool mailbox_subscribed_locked(const struct mailbox *mailbox);
 /* Makes sure that the listing is whole and fresh: watched, or not older than poll_ms. True when it is
  * and wait is untouched. Else wait is queued, a synchronisation is begun if none runs, and `done` tells.
  * A mailbox without messages of its own (\Noselect) is always fresh. A failed synchronisation is an
- * error for its waiters even when an old listing exists (a listing is never passed off as fresh). */
+ * error for its waiters even when an old listing exists (a listing is never passed off as fresh). Only while
+ * the account is known to be unreachable a listing that was once whole is good enough, at any age; and where
+ * there is none, wait is refused at once. */
 bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait);
 /* What mailbox_fresh_locked would find without asking anybody: whole, and fresh. */
 bool mailbox_is_fresh_locked(const struct mailbox *mailbox);

@@ -6,15 +6,18 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "imap/auth.h"
 
+#include "commands.h"
 #include "config.h"
 #include "daemon.h"
 #include "ending.h"
 #include "loop.h"
 #include "mountpoint.h"
+#include "op_status.h"
 #include "ops.h"
 #include "secret.h"
 #include "token.h"
@@ -106,7 +109,7 @@ static int serve_mounted(const struct config *config, struct fs *fs, struct fuse
     fs->jobs = jobs_new(fs->account, config->endpoint.timeout_ms);
     notify_start(fs->notify, session);
     push_start(fs->push, account, session);
-    ending_begin(fs, session);
+    ending_begin(fs, session, config->foreground);
     daemon_ready(daemon);
     daemon_log(LOG_INFO, "%s is mounted on %s", config->source, config->mountpoint);
     int rc = loop_run(session, config->max_threads);
@@ -117,6 +120,7 @@ static int serve_mounted(const struct config *config, struct fs *fs, struct fuse
     fuse_session_unmount(session); /* lazily: who still has files open does not hold it up */
     jobs_free(&fs->jobs);
     op_file_forget_all(fs);
+    op_status_forget_all(fs);
     return rc < 0 ? EXIT_FAILED : 0;
 }
 
@@ -160,6 +164,7 @@ static enum imap_status open_account(const struct config *config, const char *pa
         .cache_size = config->cache_size,
         .read_write = config->read_write,
         .trash = config->trash,
+        .offline = config->offline,
     };
     struct account_events events;
 
@@ -177,6 +182,10 @@ static int serve(const struct config *config, char **password, struct daemon *da
         .umask = config->umask,
         .read_write = config->read_write,
         .absent_seconds = config->poll_s,
+        .started = time(NULL),
+        .version = IMAPFS_VERSION,
+        .source = config->source,
+        .mountpoint = config->mountpoint,
     };
     struct token_source tokens = {.command = config->tokencmd, .timeout_ms = config->timeout_s * 1000};
     struct imap_error err = {0};
@@ -253,6 +262,8 @@ int main(int argc, char **argv)
     struct imap_error err = {0};
     int rc = 0;
 
+    if (commands_run(argc, argv, &rc))
+        return rc;
     if (config_parse(argc, argv, &config, &err) != IMAP_OK) {
         rc = fail(&err, EXIT_USAGE);
     } else if (config.action == CONFIG_HELP) {

@@ -12,9 +12,11 @@
 
 #include <pthread.h>
 
+#include "announce.h"
 #include "bodies.h"
 #include "flagset.h"
 #include "ids.h"
+#include "inuse.h"
 #include "mailbox.h"
 #include "pending.h"
 #include "stored.h"
@@ -44,6 +46,8 @@ struct account {
     struct tree tree;
     struct watch watch;
     struct write write;
+    struct announce announce;
+    struct inuse inuse;
     struct ids ids;
     struct flagsets flagsets;
     struct pending pending;

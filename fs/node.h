@@ -4,7 +4,8 @@
  *
  * Invariants
  * 1. A directory is (dir_id, 0), a message (message_id, UID): id << 32 | uid. The root is FUSE_ROOT_ID.
- * 2. Ids are 31 bits and never 0, so that numbers are positive and none but the root's is below 2^32.
+ * 2. Ids are 31 bits and never 0, so that numbers are positive and none but the root's is below 2^32; what
+ *    else is there is not of the account (op_status.h).
  * 3. A message_id is retired with its UIDVALIDITY: an old number leads to ESTALE, never to other mail.
  * 4. Numbers are the same on every mount (as the ids are).
  *

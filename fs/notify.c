@@ -28,10 +28,10 @@ struct notes {
     struct imap_seqset changed; /* UIDs whose attributes changed */
     uint32_t message_id;        /* of `changed` */
     bool listing;
-    struct mailbox **gone_children;
-    size_t gone_count;
     char **others; /* names that are not messages' */
     size_t other_count;
+    struct mailbox **children; /* whose name came or went */
+    size_t child_count;
 };
 
 struct absent {
@@ -145,15 +145,15 @@ void notify_listing(struct notify *notify, struct mailbox *mailbox)
     pthread_mutex_unlock(&notify->lock);
 }
 
-void notify_child_gone(struct notify *notify, struct mailbox *parent, struct mailbox *child)
+void notify_child(struct notify *notify, struct mailbox *parent, struct mailbox *child)
 {
     pthread_mutex_lock(&notify->lock);
     if (notify->running) {
         struct notes *notes = notes_of(notify, parent);
 
-        notes->gone_children =
-            imap_xreallocarray(notes->gone_children, notes->gone_count + 1, sizeof(struct mailbox *));
-        notes->gone_children[notes->gone_count++] = child;
+        notes->children =
+            imap_xreallocarray(notes->children, notes->child_count + 1, sizeof(struct mailbox *));
+        notes->children[notes->child_count++] = child;
     }
     pthread_mutex_unlock(&notify->lock);
 }
@@ -219,14 +219,28 @@ static void tell_names(struct notify *notify, const struct notes *notes, fuse_in
             (void)fuse_lowlevel_notify_inval_entry(notify->session, ino, name, strlen(name));
         }
     }
-    for (size_t i = 0; i < notes->gone_count; i++) {
-        const char *child = mailbox_file_name(notes->gone_children[i]);
+    for (size_t i = 0; i < notes->child_count; i++) {
+        const char *child = mailbox_file_name(notes->children[i]);
 
         (void)fuse_lowlevel_notify_inval_entry(notify->session, ino, child, strlen(child));
     }
     for (size_t i = 0; i < notes->other_count && !stopped(notify); i++)
         (void)fuse_lowlevel_notify_inval_entry(notify->session, ino, notes->others[i],
                                                strlen(notes->others[i]));
+}
+
+/* What the kernel has of old messages that are still open: reading them is to fail from now on. */
+static void tell_retired(struct notify *notify)
+{
+    struct fs *fs = notify->fs;
+    fuse_ino_t *inos;
+
+    account_lock(fs->account);
+    size_t count = op_file_retired_locked(fs, &inos);
+    account_unlock(fs->account);
+    for (size_t i = 0; i < count; i++)
+        (void)fuse_lowlevel_notify_inval_inode(notify->session, inos[i], 0, 0);
+    free(inos);
 }
 
 static void tell_changed(struct notify *notify, const struct notes *notes)
@@ -243,10 +257,10 @@ static void notes_fini(struct notes *notes)
 {
     imap_seqset_fini(&notes->names);
     imap_seqset_fini(&notes->changed);
-    free(notes->gone_children);
     for (size_t i = 0; i < notes->other_count; i++)
         free(notes->others[i]);
     free(notes->others);
+    free(notes->children);
 }
 
 static void tell(struct notify *notify, struct notes *notes)
@@ -261,6 +275,8 @@ static void tell(struct notify *notify, struct notes *notes)
     }
     tell_listing(notify, notes, ino);
     tell_names(notify, notes, ino);
+    if (notes->names.count)
+        tell_retired(notify);
 }
 
 static void *run(void *arg)

@@ -10,6 +10,7 @@
 #include "attr.h"
 #include "name.h"
 #include "node.h"
+#include "op_status.h"
 #include "ops.h"
 
 #define CHILDREN_BASE ((off_t)1 << 32)
@@ -173,6 +174,8 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct fs *fs = ops_fs(req);
 
+    if (op_status_lookup(req, parent, name))
+        return;
     if (strlen(name) >= NAME_SIZE) {
         fuse_reply_err(req, ENAMETOOLONG);
         return;
@@ -233,6 +236,9 @@ static void opendir_run(struct job *job)
 void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
+
+    if (op_status_opendir(req, ino, fi))
+        return;
     struct job *job = job_new(fs, fs->jobs, req, opendir_run, NULL);
 
     job->ino = ino;
@@ -333,6 +339,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, uint
     struct mailbox *mailbox;
     struct page page = {.req = req, .fs = fs, .size = size < REPLY_MAX ? size : REPLY_MAX, .plus = plus};
 
+    if (op_status_readdir(req, ino, size, offset, plus))
+        return;
     page.bytes = malloc(page.size);
     if (!page.bytes) {
         fuse_reply_err(req, ENOMEM);

@@ -6,7 +6,9 @@
 #include "../imap/mem.h"
 #include "attr.h"
 #include "body.h"
+#include "inuse.h"
 #include "node.h"
+#include "op_status.h"
 #include "ops.h"
 
 /* An open message. Readable as long as it is open, also when it is expunged meanwhile. */
@@ -20,6 +22,7 @@ static struct file *file_new_locked(struct fs *fs, struct mailbox *mailbox, cons
 {
     struct file *file = imap_xcalloc(1, sizeof(*file));
 
+    inuse_note_locked(mailbox);
     file->body = body_open_locked(mailbox, message);
     attr_message(fs, mailbox_message_id_locked(mailbox), message, &file->attr);
     file->next = fs->files;
@@ -46,6 +49,29 @@ static void file_free(struct fs *fs, struct file *file)
 static struct file *file_of(const struct fuse_file_info *fi)
 {
     return (struct file *)(uintptr_t)fi->fh;
+}
+
+/* Its mailbox was made anew, so that its number means nothing any more. */
+static bool is_retired_locked(struct fs *fs, const struct file *file)
+{
+    uint32_t id = node_id(file->attr.st_ino);
+    const struct mailbox *mailbox = account_by_id_locked(fs->account, id);
+
+    return !mailbox || mailbox_message_id_locked(mailbox) != id;
+}
+
+size_t op_file_retired_locked(struct fs *fs, fuse_ino_t **inos_out)
+{
+    size_t count = 0;
+
+    *inos_out = NULL;
+    for (const struct file *file = fs->files; file; file = file->next) {
+        if (!is_retired_locked(fs, file))
+            continue;
+        *inos_out = imap_xreallocarray(*inos_out, count + 1, sizeof(fuse_ino_t));
+        (*inos_out)[count++] = file->attr.st_ino;
+    }
+    return count;
 }
 
 void op_file_forget_all(struct fs *fs)
@@ -85,6 +111,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct stat attr;
     int error = 0;
 
+    if (op_status_getattr(req, ino, fi))
+        return;
     if (fi && node_uid(ino) && fi->fh)
         attr = file_of(fi)->attr;
     else
@@ -143,6 +171,11 @@ static void open_run(struct job *job)
             job->file = file_new_locked(fs, mailbox, &message);
         }
     }
+    if (!error && body_check_here_locked(job->file->body)) {
+        account_unlock(fs->account);
+        body_check(job->file->body);
+        account_lock(fs->account);
+    }
     if (!error && !body_size_known_locked(job->file->body, &job->body_wait.wait)) {
         job_waits_locked(job, 0);
         account_unlock(fs->account);
@@ -167,6 +200,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
 
+    if (op_status_open(req, ino, fi))
+        return;
     if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC) {
         fuse_reply_err(req, EROFS);
         return;
@@ -180,18 +215,25 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    (void)ino;
+    if (op_status_release(req, ino, fi))
+        return;
     file_free(ops_fs(req), file_of(fi));
     fuse_reply_err(req, 0);
 }
 
 /* ---- read -------------------------------------------------------------------------------------- */
 
+static void read_run(struct job *job);
+
 static void read_reply(struct job *job, size_t len)
 {
     char *buffer = ops_buffer(len);
     ssize_t n = buffer ? body_read(job->file->body, buffer, len, (uint64_t)job->offset) : -ENOMEM;
 
+    if (n == -EAGAIN) {
+        read_run(job);
+        return;
+    }
     if (n == (ssize_t)len)
         fuse_reply_buf(job_take(job), buffer, len);
     else
@@ -206,6 +248,11 @@ static void read_run(struct job *job)
     size_t len = job->size;
 
     account_lock(fs->account);
+    if (is_retired_locked(fs, job->file)) {
+        account_unlock(fs->account);
+        job_reply_error(job, ESTALE);
+        return;
+    }
     uint64_t size = body_size_locked(body);
     if (offset >= size)
         len = 0;
@@ -226,6 +273,9 @@ static void read_run(struct job *job)
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
+
+    if (op_status_read(req, ino, size, offset, fi))
+        return;
     struct job *job = job_new(fs, fs->jobs, req, read_run, NULL);
 
     job->ino = ino;

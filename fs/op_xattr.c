@@ -12,6 +12,7 @@
 #include "../imap/mem.h"
 #include "flagtext.h"
 #include "node.h"
+#include "op_status.h"
 #include "ops.h"
 #include "write.h"
 
@@ -154,6 +155,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
         fuse_reply_err(req, EOPNOTSUPP);
         return;
     }
+    if (op_status_getxattr(req, ino))
+        return;
     error = look_up(ops_fs(req), ino, name, &value);
     if (error)
         fuse_reply_err(req, error);
@@ -164,6 +167,8 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 /* Only what can be given back to a server is listed, so that rsync -X carries no more than that. */
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
+    if (op_status_listxattr(req, ino, size))
+        return;
     if (node_uid(ino))
         reply(req, FLAGS_NAME, sizeof(FLAGS_NAME), size);
     else

@@ -151,11 +151,11 @@ static void on_listing(void *arg, struct mailbox *mailbox)
     notify_listing(fs->notify, mailbox);
 }
 
-static void on_child_gone(void *arg, struct mailbox *parent, struct mailbox *child)
+static void on_child(void *arg, struct mailbox *parent, struct mailbox *child)
 {
     struct fs *fs = arg;
 
-    notify_child_gone(fs->notify, parent, child);
+    notify_child(fs->notify, parent, child);
 }
 
 void ops_events(struct account_events *events_out)
@@ -166,6 +166,7 @@ void ops_events(struct account_events *events_out)
         .body_ahead = on_body_ahead,
         .message_changed = on_changed,
         .listing_changed = on_listing,
-        .child_gone = on_child_gone,
+        .child_new = on_child,
+        .child_gone = on_child,
     };
 }

@@ -21,6 +21,7 @@
 #define OPS_CACHE_SECONDS 86400.0 /* what changes is invalidated, so the kernel may keep things */
 
 struct file;
+struct status_file;
 
 struct fs {
     struct account *account;
@@ -33,11 +34,17 @@ struct fs {
     bool read_write;
     double absent_seconds; /* how long a name that may yet come to be is taken for absent */
     time_t started;
+    const char *version, *source, *mountpoint; /* for the status */
 
     /* guarded by the account lock */
     struct listing listing;
     struct aliases aliases;
     struct file *files; /* open ones */
+    struct {
+        struct status_file *files; /* likewise */
+        size_t size;               /* of the text made last, */
+        struct timespec made;      /* and when */
+    } status;
 };
 
 extern const struct fuse_lowlevel_ops ops_table;
@@ -63,6 +70,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+/* The open files of mailboxes that were made anew meanwhile; *inos_out is the caller's. */
+size_t op_file_retired_locked(struct fs *fs, fuse_ino_t **inos_out);
 /* Frees what the kernel never released, when the account and all bodies are gone. */
 void op_file_forget_all(struct fs *fs);
 

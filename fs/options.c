@@ -314,6 +314,12 @@ static bool set_trash(struct options *options, const char *option, const char *v
     return true;
 }
 
+static bool set_offline(struct options *options, const char *option, const char *value)
+{
+    options->config->offline = true;
+    return true;
+}
+
 /* mount(8) says "rw" whenever fstab does not say "ro", so it cannot be an error. The last one counts. */
 static bool set_rw(struct options *options, const char *option, const char *value)
 {
@@ -374,6 +380,7 @@ static const struct option {
     {"fingerprint=", set_fingerprint},
     {"gid=", set_gid},
     {"max_threads=", set_max_threads},
+    {"offline", set_offline},
     {"passcmd=", set_passcmd},
     {"password=", refuse_password},
     {"password_stdin", set_password_stdin},

@@ -153,6 +153,10 @@ static void run_note(const struct account *account, const struct note *note)
         if (events->listing_changed)
             events->listing_changed(arg, note->mailbox);
         break;
+    case NOTE_CHILD_NEW:
+        if (events->child_new)
+            events->child_new(arg, note->mailbox, note->child);
+        break;
     case NOTE_CHILD_GONE:
         if (events->child_gone)
             events->child_gone(arg, note->mailbox, note->child);

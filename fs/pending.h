@@ -10,7 +10,15 @@
 
 #include "mailbox.h"
 
-enum note_kind { NOTE_NEW, NOTE_GONE, NOTE_CHANGED, NOTE_BODY, NOTE_LISTING, NOTE_CHILD_GONE };
+enum note_kind {
+    NOTE_NEW,
+    NOTE_GONE,
+    NOTE_CHANGED,
+    NOTE_BODY,
+    NOTE_LISTING,
+    NOTE_CHILD_NEW,
+    NOTE_CHILD_GONE
+};
 
 struct note {
     enum note_kind kind;
@@ -46,7 +54,7 @@ void pending_change_locked(struct account *account, const char *mailbox, uint32_
 void pending_finish_locked(struct account *account, struct wait_queue *waits, const struct imap_error *err);
 /* The same for one wait that is not queued yet: an answer that is known at once. */
 void pending_refuse_locked(struct account *account, struct wait *wait, const struct imap_error *err);
-/* child is for NOTE_CHILD_GONE. Repeated NOTE_LISTING of one mailbox in a row are one. */
+/* child is for NOTE_CHILD_NEW and _GONE. Repeated NOTE_LISTING of one mailbox in a row are one. */
 void pending_note_locked(struct account *account, enum note_kind kind, struct mailbox *mailbox, uint32_t uid,
                          struct mailbox *child);
 void pending_log_locked(struct account *account, int priority, const char *fmt, ...) IMAP_PRINTF(3, 4);

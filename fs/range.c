@@ -75,6 +75,21 @@ uint64_t range_set_add(struct range_set *set, uint64_t from, uint64_t to)
     return merged.to - merged.from - before;
 }
 
+uint64_t range_set_remove(struct range_set *set, uint64_t from, uint64_t to)
+{
+    struct range_set rest = {0};
+    uint64_t before = 0, after = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct byte_range *range = &items(set)[i];
+        before += range->to - range->from;
+        after += range_set_add(&rest, range->from, range->to < from ? range->to : from);
+        after += range_set_add(&rest, range->from > to ? range->from : to, range->to);
+    }
+    range_set_fini(set);
+    *set = rest;
+    return before - after;
+}
+
 bool range_set_covers(const struct range_set *set, uint64_t from, uint64_t to)
 {
     return from >= to || range_set_end(set, from) >= to;

@@ -25,6 +25,8 @@ struct range_set {
 void range_set_fini(struct range_set *set);
 /* Returns how many bytes of [from, to) were not there before. */
 uint64_t range_set_add(struct range_set *set, uint64_t from, uint64_t to);
+/* Returns how many bytes of it were there. */
+uint64_t range_set_remove(struct range_set *set, uint64_t from, uint64_t to);
 bool range_set_covers(const struct range_set *set, uint64_t from, uint64_t to);
 /* How far the bytes from `at` on are there without a gap: `at` itself when not even the first is. */
 uint64_t range_set_end(const struct range_set *set, uint64_t at);

@@ -301,6 +301,10 @@ enum imap_status secret_get(const struct config *config, char **password_out, st
     char *environment = take_from_environment();
 
     *password_out = NULL;
+    if (config->offline) { /* nobody would be shown it */
+        secret_free(&environment);
+        return IMAP_OK;
+    }
     if (environment && !config->passcmd && !config->password_stdin && !config->tokencmd) {
         if (!*environment) {
             secret_free(&environment);

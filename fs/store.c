@@ -70,7 +70,7 @@ static void fail(struct store *store, int code)
         return;
     store->failed = true;
     const bool damaged = storefile_damaged(code);
-    snprintf(line, sizeof line, "%s: %s; listings are not kept any more%s", store->file.path,
+    snprintf(line, sizeof line, "%s: %s; listings and messages are not kept any more%s", store->file.path,
              sqlite3_errstr(code), damaged ? ", and the file is renamed to *.damaged" : "");
     if (damaged)
         storefile_set_aside(&store->file);
@@ -110,7 +110,8 @@ enum imap_status store_open(const char *dir, const struct imap_endpoint *endpoin
 }
 
 bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *text),
-                void (*mailbox)(void *arg, const struct stored_mailbox *mailbox), void *arg)
+                void (*mailbox)(void *arg, const struct stored_mailbox *mailbox),
+                void (*kept)(void *arg, const struct kept_row *row), void *arg)
 {
     unsigned damaged = 0;
     int code = storefile_flagsets(&store->file, intern, arg);
@@ -118,6 +119,8 @@ bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *t
         code = storefile_mailboxes(&store->file, mailbox, arg, &damaged);
     if (code == SQLITE_OK && damaged)
         code = SQLITE_CORRUPT;
+    if (code == SQLITE_OK && kept)
+        code = storefile_kept(&store->file, kept, arg);
     if (code != SQLITE_OK)
         fail(store, code);
     return code == SQLITE_OK;
@@ -184,15 +187,76 @@ static bool load_some(struct store *store)
 
 /* ---- writing: the thread's -------------------------------------------------------------------------- */
 
-static int write_groups(struct store *store, const struct group *group)
+/* What a transaction says of mailboxes themselves. Each group that touched one ends in its line, and only the
+ * last one stays: a program that walks a mailbox would write one a message. */
+struct line {
+    uint32_t id;
+    unsigned order;
+    struct change_reader at; /* its CHANGE_MAILBOX; the end: it was forgotten */
+};
+
+struct lines {
+    struct line *all;
+    size_t count, capacity;
+};
+
+static void add_line(struct lines *lines, uint32_t id, struct change_reader at)
+{
+    struct line *last = lines->count ? &lines->all[lines->count - 1] : NULL;
+    if (last && last->id == id) {
+        last->at = at;
+        return;
+    }
+    if (lines->count == lines->capacity) {
+        lines->capacity = 2 * lines->capacity + 16;
+        lines->all = imap_xreallocarray(lines->all, lines->capacity, sizeof *lines->all);
+    }
+    lines->all[lines->count] = (struct line){.id = id, .order = (unsigned)lines->count, .at = at};
+    lines->count++;
+}
+
+static int compare_lines(const void *one, const void *other)
+{
+    const struct line *a = one, *b = other;
+    if (a->id != b->id)
+        return a->id < b->id ? -1 : 1;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+static int write_lines(struct store *store, struct lines *lines)
+{
+    struct change change;
+    int code = SQLITE_OK;
+    if (lines->count)
+        qsort(lines->all, lines->count, sizeof *lines->all, compare_lines);
+    for (size_t i = 0; i < lines->count && code == SQLITE_OK; i++) {
+        struct line *line = &lines->all[i];
+        const bool last = i + 1 == lines->count || line[1].id != line->id;
+        if (last && change_next(&line->at, &change))
+            code = storefile_apply(&store->file, &change);
+    }
+    return code;
+}
+
+static int apply(struct store *store, const struct change *change, const struct change_reader *at,
+                 struct lines *lines)
+{
+    if (change->kind == CHANGE_MAILBOX || change->kind == CHANGE_FORGET)
+        add_line(lines, change->id,
+                 change->kind == CHANGE_MAILBOX ? *at
+                                                : (struct change_reader){.at = at->end, .end = at->end});
+    return change->kind == CHANGE_MAILBOX ? SQLITE_OK : storefile_apply(&store->file, change);
+}
+
+static int write_changes(struct store *store, const struct group *group, struct lines *lines)
 {
     unsigned rows = 0;
     struct change change;
     int code = storefile_begin(&store->file);
     for (; group && code == SQLITE_OK; group = group->next) {
-        struct change_reader reader = changes_read(&group->changes);
-        while (code == SQLITE_OK && change_next(&reader, &change)) {
-            code = storefile_apply(&store->file, &change);
+        struct change_reader reader = changes_read(&group->changes), at = reader;
+        for (; code == SQLITE_OK && change_next(&reader, &change); at = reader) {
+            code = apply(store, &change, &at, lines);
             if (++rows % ROWS_PER_LOOK)
                 continue;
             while (code == SQLITE_OK && !store->failed && load_some(store))
@@ -202,9 +266,19 @@ static int write_groups(struct store *store, const struct group *group)
         }
     }
     if (code == SQLITE_OK)
+        code = write_lines(store, lines);
+    if (code == SQLITE_OK)
         code = storefile_commit(&store->file);
     if (code != SQLITE_OK)
         storefile_rollback(&store->file);
+    return code;
+}
+
+static int write_groups(struct store *store, const struct group *groups)
+{
+    struct lines lines = {0};
+    const int code = write_changes(store, groups, &lines);
+    free(lines.all);
     return code;
 }
 
@@ -284,12 +358,30 @@ void store_start(struct store *store)
 
 /* ---- from outside ----------------------------------------------------------------------------------- */
 
+bool store_keeps(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    const bool keeps = !store->lost;
+    pthread_mutex_unlock(&store->lock);
+    return keeps;
+}
+
 bool store_has_room(struct store *store, size_t more)
 {
     pthread_mutex_lock(&store->lock);
     const bool room = store->queued + more <= store->queue_max;
     pthread_mutex_unlock(&store->lock);
     return room;
+}
+
+/* The path is constant from store_open on. */
+void store_status(struct store *store, struct store_status *status_out)
+{
+    snprintf(status_out->path, sizeof status_out->path, "%s", store->file.path);
+    pthread_mutex_lock(&store->lock);
+    status_out->waiting = store->queued;
+    status_out->lost = store->lost;
+    pthread_mutex_unlock(&store->lock);
 }
 
 void store_post(struct store *store, struct changes *changes)

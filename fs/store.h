@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store: what is known of an account's mailboxes, kept on disk from mount to mount.
+ * store: what is known of an account's mailboxes, and which bodies lie on disk, kept from mount to mount.
  *
  * A thread of its own does all that touches the disk. What it is told (`changes`, one indivisible group at
  * a time) is written in the order told; groups that wait together make one transaction. It reads one
@@ -43,12 +43,16 @@ enum imap_status store_open(const char *dir, const struct imap_endpoint *endpoin
                             const struct store_events *events, void *arg, struct store **store_out,
                             struct imap_error *err) IMAP_CHECK;
 /* What is there, before store_start: the sets of flags (intern numbers them; also to be remembered as
- * known to the store), then each mailbox. False when the file is damaged: it was told by `log`, and the
- * store can only be closed. */
+ * known to the store), then each mailbox, then each body that lies on disk (kept; NULL: not wanted), each
+ * key once. False when the file is damaged: it was told by `log`, and the store can only be closed; bodies
+ * told of till then do lie where they were said to, but no store knows of them. */
 bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *text),
-                void (*mailbox)(void *arg, const struct stored_mailbox *mailbox), void *arg);
+                void (*mailbox)(void *arg, const struct stored_mailbox *mailbox),
+                void (*kept)(void *arg, const struct kept_row *row), void *arg);
 void store_start(struct store *store);
 
+/* False once it has failed: what it takes is lost. */
+bool store_keeps(struct store *store);
 /* False when so much waits that no more rows should be added. */
 bool store_has_room(struct store *store, size_t more);
 /* Takes over the changes, which are empty afterwards. */
@@ -57,6 +61,12 @@ void store_post(struct store *store, struct changes *changes);
 void store_load(struct store *store, uint32_t mailbox, uint32_t count, uint64_t digest, void *who);
 /* Loads that were not answered are not any more; when this returns no `loaded` is running. */
 void store_stop_loading(struct store *store);
+struct store_status {
+    char path[1024];
+    uint64_t waiting; /* bytes of changes to be written */
+    bool lost;        /* nothing is kept any more */
+};
+void store_status(struct store *store, struct store_status *status_out);
 /* For tests: waits until all that was posted is on disk (or lost) and every load answered; and lets less
  * than STORE_QUEUE_MAX wait. */
 void store_settle(struct store *store);

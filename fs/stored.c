@@ -110,7 +110,8 @@ static uint64_t digest_of(struct account *account, const struct row *row)
 static bool same(const struct row *one, const struct row *other)
 {
     return one->flagset == other->flagset && one->size == other->size && one->date == other->date &&
-           one->modseq == other->modseq && one->zone == other->zone && one->has == other->has;
+           one->modseq == other->modseq && one->objectid == other->objectid && one->zone == other->zone &&
+           one->has == other->has;
 }
 
 static void clear(struct mailbox *mailbox)
@@ -193,6 +194,30 @@ void stored_reset_locked(struct mailbox *mailbox)
 {
     if (told_of(mailbox))
         clear(mailbox);
+}
+
+/* ---- bodies ----------------------------------------------------------------------------------------- */
+
+bool stored_on_locked(const struct account *account)
+{
+    return account->stored.store && store_keeps(account->stored.store);
+}
+
+void stored_unkeep_locked(struct account *account, const struct kept_key *key)
+{
+    if (account->stored.store || account->stored.reading)
+        changes_unkeep(&account->stored.changes, key);
+}
+
+void stored_keep_locked(struct account *account, const struct kept_row *row)
+{
+    struct stored_account *stored = &account->stored;
+    if (!stored_on_locked(account))
+        return;
+    if (store_has_room(stored->store, stored->changes.len + SOME_ROWS))
+        changes_keep(&stored->changes, row);
+    else
+        changes_unkeep(&stored->changes, &row->key); /* of an earlier row, which is true no more */
 }
 
 /* ---- the tree --------------------------------------------------------------------------------------- */

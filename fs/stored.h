@@ -16,6 +16,7 @@
 #define FS_STORED_H
 
 #include "columns.h"
+#include "keptrow.h"
 #include "store.h"
 
 struct account;
@@ -53,8 +54,8 @@ struct stored_account {
     bool reading; /* the tree is being made from the store: nothing to be told */
 };
 
-/* Opens the store and makes the tree as it was; without a store it is logged and done without. Takes the
- * lock itself, as the two after it. */
+/* Opens the store, makes the tree as it was, and hands what lies on disk to bodies_kept; without a store it is
+ * logged and done without. Takes the lock itself, as the two after it. */
 void stored_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint);
 void stored_stop_loading(struct account *account);
 void stored_close(struct account *account);
@@ -69,6 +70,16 @@ void stored_settled_locked(struct mailbox *mailbox);
 void stored_reset_locked(struct mailbox *mailbox);  /* its messages are forgotten */
 void stored_listed_locked(struct mailbox *mailbox); /* LIST named it, or told something else of it */
 void stored_gone_locked(struct mailbox *mailbox);   /* LIST did not name it */
+
+/* ---- which bodies lie on disk ---------------------------------------------------------------------- */
+/* There is a store, and it has not failed. */
+bool stored_on_locked(const struct account *account);
+/* Posted, as all else, when the lock is let go: the bytes have to be in the file by then. When too much waits the
+ * body is forgotten instead, whatever was known of its key. */
+void stored_keep_locked(struct account *account, const struct kept_row *row);
+/* Never dropped; also from bodies_kept. But the last moments before a power cut are not on disk, so only the digest
+ * tells for certain that bytes are what a row speaks of. */
+void stored_unkeep_locked(struct account *account, const struct kept_key *key);
 
 /* ---- before its columns are used ------------------------------------------------------------------- */
 /* True when the messages are in the store and on their way from there: when they are here the mailbox's

@@ -8,6 +8,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "outage.h"
 #include "sync.h"
 
 /* ---- messages --------------------------------------------------------------------------------------- */
@@ -55,6 +56,13 @@ static void serve_waits(struct mailbox *mailbox, bool sync_wanted)
 {
     struct account *account = mailbox->account;
     const bool fresh = mailbox_is_fresh_locked(mailbox);
+    if (account_is_out_locked(account)) {
+        if (mailbox->known)
+            pending_finish_locked(account, &mailbox->waits, NULL);
+        else
+            outage_refuse_locked(account, &mailbox->waits);
+        return;
+    }
     if (fresh)
         pending_finish_locked(account, &mailbox->waits, NULL);
     /* What was looked at last is watched: also when nobody had to be asked. */
@@ -154,6 +162,12 @@ static bool place_record(struct account *account, const struct stored_mailbox *r
     return true;
 }
 
+static void on_kept(void *arg, const struct kept_row *row)
+{
+    const struct reading *reading = arg;
+    bodies_kept(reading->account->bodies, row);
+}
+
 static void make_tree(struct account *account, struct reading *reading)
 {
     struct imap_error err = {0};
@@ -184,31 +198,49 @@ static void on_log(void *arg, int priority, const char *line)
         account->events.log(account->events_arg, priority, line);
 }
 
-void stored_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint)
+static bool read_all(struct store *store, struct reading *reading)
+{
+    return store_read(store, intern, on_mailbox, reading->account->bodies ? on_kept : NULL, reading);
+}
+
+/* NULL when there can be none. */
+static struct store *open_and_read(struct account *account, const char *dir,
+                                   const struct imap_endpoint *endpoint, struct reading *reading)
 {
     const struct store_events events = {.loaded = on_loaded, .log = on_log};
     struct imap_error err = {0};
     struct store *store = NULL;
-    struct reading reading = {.account = account};
     if (store_open(dir, endpoint, &events, account, &store, &err) != IMAP_OK) {
-        char line[sizeof err.text + 64];
-        snprintf(line, sizeof line, "listings are not kept for the next mount: %s", err.text);
+        char line[sizeof err.text + 80];
+        snprintf(line, sizeof line, "neither listings nor messages are kept for the next mount: %s",
+                 err.text);
         on_log(account, LOG_WARNING, line);
-        return;
+        return NULL;
     }
-    if (!store_read(store, intern, on_mailbox, &reading)) {
+    if (!read_all(store, reading)) { /* and told that */
         store_close(&store);
-        free_reading(&reading);
+        free_reading(reading);
+        *reading = (struct reading){.account = account, .anew = true};
         if (store_open(dir, endpoint, &events, account, &store, &err) != IMAP_OK)
-            return; /* it was told once */
-        reading = (struct reading){.account = account, .anew = true};
+            store = NULL;
     }
-    store_start(store);
+    return store;
+}
+
+void stored_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint)
+{
+    struct reading reading = {.account = account};
+    account_lock(account);
+    account->stored.reading = true;
+    account_unlock(account);
+    struct store *store = open_and_read(account, dir, endpoint, &reading);
+    if (store)
+        store_start(store);
     account_lock(account);
     account->stored.store = store;
-    account->stored.reading = true;
-    make_tree(account, &reading);
-    if (!reading.anew)
+    if (store)
+        make_tree(account, &reading);
+    if (store && !reading.anew)
         stored_tell_flagsets_locked(account);
     account->stored.reading = false;
     account_unlock(account);

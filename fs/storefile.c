@@ -15,7 +15,6 @@
 #include "ids.h"
 
 #define APPLICATION_ID 0x494d4653 /* "IMFS" */
-#define SUFFIX ".db"
 #define ASIDE ".damaged"
 #define NAME_PLAIN_MAX 96
 
@@ -32,17 +31,19 @@ static const char *const steps[] = {
     " size INTEGER NOT NULL, date INTEGER NOT NULL, zone INTEGER NOT NULL, has INTEGER NOT NULL,"
     " modseq INTEGER NOT NULL, emailid TEXT, PRIMARY KEY (mailbox, uid)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE flagsets (id INTEGER PRIMARY KEY, flags BLOB NOT NULL) STRICT;",
+    "ALTER TABLE messages DROP COLUMN emailid;"
+    "ALTER TABLE messages ADD COLUMN objectid INTEGER NOT NULL DEFAULT 0;" STOREFILE_MAKE_KEPT,
 };
 #define VERSION ((int)(sizeof steps / sizeof *steps) - 1)
 
-/* emailid is for later: it stays when a row is written again. */
+/* ON CONFLICT rather than REPLACE: it refuses a table whose key is not what it was. */
 static const char *const statements[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
-    [SQL_PUT] = "INSERT INTO messages (mailbox, uid, flagset, size, date, zone, has, modseq)"
-                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (mailbox, uid) DO UPDATE SET"
-                " flagset = ?3, size = ?4, date = ?5, zone = ?6, has = ?7, modseq = ?8",
+    [SQL_PUT] = "INSERT INTO messages (mailbox, uid, flagset, size, date, zone, has, modseq, objectid)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (mailbox, uid) DO UPDATE SET"
+                " flagset = ?3, size = ?4, date = ?5, zone = ?6, has = ?7, modseq = ?8, objectid = ?9",
     [SQL_GONE] = "DELETE FROM messages WHERE mailbox = ?1 AND uid = ?2",
     [SQL_CLEAR] = "DELETE FROM messages WHERE mailbox = ?1",
     [SQL_FORGET] = "DELETE FROM mailboxes WHERE id = ?1",
@@ -52,7 +53,11 @@ static const char *const statements[SQL_COUNT] = {
         " messages_digest, digest)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     [SQL_FLAGSET] = "INSERT INTO flagsets (id, flags) VALUES (?1, ?2)",
-    [SQL_LOAD] = "SELECT uid, flagset, size, date, zone, has, modseq FROM messages"
+    [SQL_KEEP] = "INSERT INTO kept (high, low, file, start, size, digest, used, sum)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (high, low) DO UPDATE SET"
+                 " file = ?3, start = ?4, size = ?5, digest = ?6, used = ?7, sum = ?8",
+    [SQL_UNKEEP] = "DELETE FROM kept WHERE high = ?1 AND low = ?2",
+    [SQL_LOAD] = "SELECT uid, flagset, size, date, zone, has, modseq, objectid FROM messages"
                  " WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT ?3",
 };
 
@@ -109,15 +114,29 @@ void storefile_name(const struct imap_endpoint *endpoint, char name_out[static 1
 
 /* ---- files ----------------------------------------------------------------------------------------- */
 
+/* Not so when who purges has removed it since it was opened: then it keeps nobody away. */
+static bool is_named(int fd, const char *path)
+{
+    struct stat opened, named;
+    return fstat(fd, &opened) == 0 && lstat(path, &named) == 0 && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino;
+}
+
 static enum imap_status lock(struct storefile *file, struct imap_error *err)
 {
     char path[STOREFILE_SIZE + 8];
     snprintf(path, sizeof path, "%s.lock", file->path);
-    file->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file->lock_fd < 0)
-        return imap_error_sys(err, errno, "cannot open %s", path);
-    if (flock(file->lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return IMAP_OK;
+    do {
+        if (file->lock_fd >= 0)
+            close(file->lock_fd);
+        file->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (file->lock_fd < 0)
+            return imap_error_sys(err, errno, "cannot open %s", path);
+        if (flock(file->lock_fd, LOCK_EX | LOCK_NB) != 0)
+            break;
+        if (is_named(file->lock_fd, path))
+            return IMAP_OK;
+    } while (true);
     if (errno == EWOULDBLOCK)
         return imap_error_set(err, IMAP_AGAIN, "another imapfs has this account mounted and uses %s",
                               file->path);
@@ -262,9 +281,8 @@ static enum verdict check_kind(struct storefile *file, int *version_out, struct 
     return GOOD;
 }
 
-static enum verdict open_tables(struct storefile *file, const char *identity, struct imap_error *err)
+static enum verdict open_database(struct storefile *file, int *version_out, struct imap_error *err)
 {
-    int version = 0;
     int code = sqlite3_open_v2(file->path, &file->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(file->db,
@@ -272,15 +290,19 @@ static enum verdict open_tables(struct storefile *file, const char *identity, st
                             "PRAGMA cell_size_check = ON; PRAGMA cache_size = -4096;"
                             "PRAGMA temp_store = MEMORY",
                             NULL, NULL, NULL);
-    if (code != SQLITE_OK)
-        return judge(file, code, err);
-    const enum verdict kind = check_kind(file, &version, err);
+    return code == SQLITE_OK ? check_kind(file, version_out, err) : judge(file, code, err);
+}
+
+static enum verdict open_tables(struct storefile *file, const char *identity, struct imap_error *err)
+{
+    int version = 0;
+    const enum verdict kind = open_database(file, &version, err);
     if (kind != GOOD)
         return kind;
-    code = sqlite3_exec(file->db,
-                        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                        "PRAGMA journal_size_limit = 4194304",
-                        NULL, NULL, NULL);
+    int code = sqlite3_exec(file->db,
+                            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                            "PRAGMA journal_size_limit = 4194304",
+                            NULL, NULL, NULL);
     if (code == SQLITE_OK)
         code = migrate(file, version, identity);
     if (code == SQLITE_OK)
@@ -323,18 +345,70 @@ static enum imap_status open_locked(struct storefile *file, const char *identity
     }
 }
 
+static enum imap_status look_locked(struct storefile *file, struct imap_error *err)
+{
+    int version = 0;
+    switch (open_database(file, &version, err)) {
+    case USELESS:
+        err->status = IMAP_PROTO;
+        return IMAP_PROTO;
+    case UNUSABLE:
+        return err->status;
+    case GOOD:
+        break;
+    }
+    if (version == 0)
+        return imap_error_set(err, IMAP_GONE, "%s is empty", file->path);
+    if (version < VERSION)
+        return imap_error_set(
+            err, IMAP_LIMIT,
+            "%s is of an earlier version of imapfs, and is converted when it is mounted next", file->path);
+    const int code = sqlite3_prepare_v2(file->db, statements[SQL_LOAD], -1, &file->sql[SQL_LOAD], NULL);
+    return code == SQLITE_OK ? IMAP_OK
+                             : imap_error_set(err, IMAP_PROTO, "%s: %s", file->path, sqlite3_errstr(code));
+}
+
+static enum imap_status set_path(struct storefile *file, const char *dir, const char *name,
+                                 struct imap_error *err)
+{
+    *file = (struct storefile){.lock_fd = -1};
+    const int len = snprintf(file->path, sizeof file->path, "%s/%s" STOREFILE_SUFFIX, dir, name);
+    return len < 0 || (size_t)len >= sizeof file->path ? imap_error_sys(err, ENAMETOOLONG, "%s", dir)
+                                                       : IMAP_OK;
+}
+
+enum imap_status storefile_take(struct storefile *file, const char *dir, const char *name,
+                                struct imap_error *err)
+{
+    enum imap_status status = set_path(file, dir, name, err);
+    if (!status)
+        status = lock(file, err);
+    if (status)
+        storefile_close(file);
+    return status;
+}
+
+enum imap_status storefile_look(struct storefile *file, struct imap_error *err)
+{
+    struct stat st;
+    if (lstat(file->path, &st) < 0)
+        return errno == ENOENT ? imap_error_set(err, IMAP_GONE, "there is no %s", file->path)
+                               : imap_error_sys(err, errno, "%s", file->path);
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid())
+        return imap_error_sys(err, EPERM, "%s is not a file of ours", file->path);
+    return look_locked(file, err);
+}
+
 enum imap_status storefile_open(struct storefile *file, const char *dir, const struct imap_endpoint *endpoint,
                                 char *note_out, size_t size, struct imap_error *err)
 {
     char name[128];
-    *file = (struct storefile){.lock_fd = -1};
     *note_out = '\0';
     storefile_name(endpoint, name);
-    const int len = snprintf(file->path, sizeof file->path, "%s/%s" SUFFIX, dir, name);
-    if (len < 0 || (size_t)len >= sizeof file->path)
-        return imap_error_sys(err, ENAMETOOLONG, "%s", dir);
     char *identity = identity_of(endpoint);
-    enum imap_status status = lock(file, err);
+    enum imap_status status = storefile_take(file, dir, name, err);
+    if (!status)
+        (void)futimens(file->lock_fd, NULL); /* when the account was mounted last */
     if (!status)
         status = open_locked(file, identity, note_out, size, err);
     free(identity);

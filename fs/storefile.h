@@ -15,6 +15,7 @@
 #include "imap/endpoint.h"
 
 #define STOREFILE_SIZE 1024 /* of a path */
+#define STOREFILE_SUFFIX ".db"
 
 enum storefile_statement {
     SQL_BEGIN,
@@ -26,6 +27,8 @@ enum storefile_statement {
     SQL_FORGET,
     SQL_MAILBOX,
     SQL_FLAGSET,
+    SQL_KEEP,
+    SQL_UNKEEP,
     SQL_LOAD,
     SQL_COUNT
 };
@@ -55,13 +58,40 @@ void storefile_name(const struct imap_endpoint *endpoint, char name_out[static 1
  * a later version has made it, IMAP_SYS. */
 enum imap_status storefile_open(struct storefile *file, const char *dir, const struct imap_endpoint *endpoint,
                                 char *note_out, size_t size, struct imap_error *err) IMAP_CHECK;
+/* Only takes the lock of the account whose name that is (storefile_name), so that nobody mounts it with this
+ * cache until storefile_close. IMAP_AGAIN when another process has it, IMAP_SYS. */
+enum imap_status storefile_take(struct storefile *file, const char *dir, const char *name,
+                                struct imap_error *err) IMAP_CHECK;
+/* Then opens the file to read it by storefile_flagsets, _mailboxes and _load: nothing is made, converted or
+ * renamed. IMAP_GONE when there is none, IMAP_LIMIT when it is another version's, IMAP_PROTO when it is damaged
+ * or not ours, IMAP_SYS. */
+enum imap_status storefile_look(struct storefile *file, struct imap_error *err) IMAP_CHECK;
 void storefile_close(struct storefile *file);
 /* Closes, and renames the file so that nothing finds it. */
 void storefile_set_aside(struct storefile *file);
 /* The file is not what it was written as, as opposed to cannot be written. */
 bool storefile_damaged(int sqlite_code);
 
-/* ---- storerows.c; results are SQLite's codes, SQLITE_OK for success -------------------------------- */
+/* ---- results are SQLite's codes, SQLITE_OK for success -------------------------------------------- */
+
+/* Makes the table of bodies; in the step that brought it, and for one that takes the place of a damaged one. */
+#define STOREFILE_MAKE_KEPT                                                                                  \
+    "CREATE TABLE kept (high INTEGER NOT NULL, low INTEGER NOT NULL, file INTEGER NOT NULL,"                 \
+    " start INTEGER NOT NULL, size INTEGER NOT NULL, digest INTEGER NOT NULL, used INTEGER NOT NULL,"        \
+    " sum INTEGER NOT NULL, PRIMARY KEY (high, low)) STRICT, WITHOUT ROWID;"
+
+/* Steps the statement, which gives no rows, and makes it ready for the next time. */
+int storefile_run(sqlite3_stmt *sql);
+
+/* ---- storekept.c ------------------------------------------------------------------------------------ */
+
+int storefile_keep(struct storefile *file, const struct kept_row *row);
+int storefile_unkeep(struct storefile *file, const struct kept_key *key);
+/* Each body that is kept. Lines that are not what was written are left out, and the table is made anew
+ * without them. */
+int storefile_kept(struct storefile *file, void (*each)(void *arg, const struct kept_row *row), void *arg);
+
+/* ---- storerows.c ------------------------------------------------------------------------------------ */
 
 #define STOREFILE_FLAGSET_PLAIN 32u /* sets below are the same everywhere: no table */
 

@@ -144,7 +144,7 @@ int storefile_mailboxes(struct storefile *file, void (*each)(void *arg, const st
 
 /* ---- writing ---------------------------------------------------------------------------------------- */
 
-static int run(sqlite3_stmt *sql)
+int storefile_run(sqlite3_stmt *sql)
 {
     const int code = sqlite3_step(sql);
     sqlite3_reset(sql);
@@ -153,18 +153,18 @@ static int run(sqlite3_stmt *sql)
 
 int storefile_begin(struct storefile *file)
 {
-    return run(file->sql[SQL_BEGIN]);
+    return storefile_run(file->sql[SQL_BEGIN]);
 }
 
 int storefile_commit(struct storefile *file)
 {
-    return run(file->sql[SQL_COMMIT]);
+    return storefile_run(file->sql[SQL_COMMIT]);
 }
 
 void storefile_rollback(struct storefile *file)
 {
     if (!sqlite3_get_autocommit(file->db)) /* some failures have rolled back already */
-        (void)run(file->sql[SQL_ROLLBACK]);
+        (void)storefile_run(file->sql[SQL_ROLLBACK]);
 }
 
 static int put(struct storefile *file, uint32_t id, const struct row *row)
@@ -182,13 +182,14 @@ static int put(struct storefile *file, uint32_t id, const struct row *row)
     sqlite3_bind_int(sql, 6, row->zone);
     sqlite3_bind_int(sql, 7, row->has);
     sqlite3_bind_int64(sql, 8, (int64_t)row->modseq);
-    return run(sql);
+    sqlite3_bind_int64(sql, 9, (int64_t)row->objectid);
+    return storefile_run(sql);
 }
 
 static int clear(struct storefile *file, uint32_t id)
 {
     sqlite3_bind_int64(file->sql[SQL_CLEAR], 1, id);
-    return run(file->sql[SQL_CLEAR]);
+    return storefile_run(file->sql[SQL_CLEAR]);
 }
 
 static int put_mailbox(struct storefile *file, const struct stored_mailbox *mailbox)
@@ -213,7 +214,7 @@ static int put_mailbox(struct storefile *file, const struct stored_mailbox *mail
     sqlite3_bind_int64(sql, 14, mailbox->count);
     sqlite3_bind_int64(sql, 15, (int64_t)mailbox->digest);
     sqlite3_bind_int64(sql, 16, (int64_t)change_mailbox_digest(mailbox));
-    return run(sql);
+    return storefile_run(sql);
 }
 
 static uint32_t free_number(struct storefile *file)
@@ -237,7 +238,7 @@ static int put_flagset(struct storefile *file, const struct change *change)
         return SQLITE_FULL;
     sqlite3_bind_int64(sql, 1, number);
     sqlite3_bind_blob(sql, 2, change->text, (int)change->text_len, SQLITE_STATIC);
-    const int code = run(sql);
+    const int code = storefile_run(sql);
     if (code != SQLITE_OK)
         return code;
     char *text = imap_xstrndup(change->text, change->text_len);
@@ -255,17 +256,21 @@ int storefile_apply(struct storefile *file, const struct change *change)
     case CHANGE_GONE:
         sqlite3_bind_int64(file->sql[SQL_GONE], 1, change->id);
         sqlite3_bind_int64(file->sql[SQL_GONE], 2, change->row.uid);
-        return run(file->sql[SQL_GONE]);
+        return storefile_run(file->sql[SQL_GONE]);
     case CHANGE_CLEAR:
         return clear(file, change->id);
     case CHANGE_FORGET:
         code = clear(file, change->id);
         sqlite3_bind_int64(file->sql[SQL_FORGET], 1, change->id);
-        return code == SQLITE_OK ? run(file->sql[SQL_FORGET]) : code;
+        return code == SQLITE_OK ? storefile_run(file->sql[SQL_FORGET]) : code;
     case CHANGE_MAILBOX:
         return put_mailbox(file, &change->mailbox);
     case CHANGE_FLAGSET:
         return put_flagset(file, change);
+    case CHANGE_KEEP:
+        return storefile_keep(file, &change->kept);
+    case CHANGE_UNKEEP:
+        return storefile_unkeep(file, &change->kept.key);
     }
     return code;
 }
@@ -287,6 +292,7 @@ static bool take_row(const struct storefile *file, sqlite3_stmt *sql, struct sto
                             .size = (uint64_t)sqlite3_column_int64(sql, 2),
                             .date = sqlite3_column_int64(sql, 3),
                             .modseq = (uint64_t)sqlite3_column_int64(sql, 6),
+                            .objectid = (uint64_t)sqlite3_column_int64(sql, 7),
                             .zone = (int16_t)zone,
                             .has = (uint8_t)has};
     load->digest += change_digest(&row, plain ? (uint64_t)flagset : file->flagsets[flagset].digest);

@@ -29,6 +29,7 @@
 #include <syslog.h>
 
 #include "../imap/mem.h"
+#include "outage.h"
 
 #define ATTEMPTS 3
 #define SEARCH_MAX 200000 /* numbers that a server without ESEARCH may have to write into one line */
@@ -64,15 +65,36 @@ static void unqueue(struct watch *watch, struct sync *sync)
         watch->queue_tail = link;
 }
 
-static void clear_collected(struct sync *sync)
+void sync_hasten_locked(struct mailbox *mailbox)
+{
+    struct watch *watch = &mailbox->account->watch;
+    struct sync *sync = mailbox->sync;
+    if (!sync || sync == watch->queue)
+        return;
+    unqueue(watch, sync);
+    struct sync **link = &watch->queue->next;
+    while (*link && (*link)->mailbox->waits.first)
+        link = &(*link)->next;
+    sync->next = *link;
+    *link = sync;
+    if (!sync->next)
+        watch->queue_tail = &sync->next;
+}
+
+static void clear_rows(struct sync *sync)
 {
     free(sync->rows);
+    sync->rows = NULL;
+    sync->row_count = sync->row_capacity = sync->row_sorted = 0;
+}
+
+static void clear_collected(struct sync *sync)
+{
+    clear_rows(sync);
     free(sync->gone);
     free(sync->found);
-    sync->rows = NULL;
     sync->gone = NULL;
     sync->found = NULL;
-    sync->row_count = sync->row_capacity = sync->row_sorted = 0;
     sync->gone_count = sync->gone_capacity = 0;
     sync->found_count = sync->found_capacity = 0;
     sync->arrived = 0;
@@ -81,12 +103,22 @@ static void clear_collected(struct sync *sync)
     sync->err = (struct imap_error){0};
 }
 
+static bool lost_in_outage(const struct account *account, const struct imap_error *err)
+{
+    return account_is_out_locked(account) && (err->status == IMAP_AGAIN || err->status == IMAP_UNSURE);
+}
+
 /* Ends the sync; err NULL: the columns are the server's. */
 static void finish(struct sync *sync, const struct imap_error *err)
 {
     struct mailbox *mailbox = sync->mailbox;
     struct account *account = mailbox->account;
-    if (err) {
+    if (err && lost_in_outage(account, err)) {
+        if (mailbox->known)
+            pending_finish_locked(account, &mailbox->waits, NULL); /* it is listed as it was */
+        else
+            pending_finish_locked(account, &mailbox->waits, &account->outage);
+    } else if (err) {
         struct imap_error told = *err;
         imap_error_set(&told, err->status, "%s: %s", mailbox->wire, err->text);
         told.code = err->code;
@@ -158,14 +190,21 @@ static bool try_again(struct sync *sync, const struct imap_error *why)
     return false;
 }
 
-/* There is a weaker way to ask: mod-sequences may be what the server refuses. */
+static bool asks_extras(const struct sync *sync)
+{
+    const struct account *account = sync->mailbox->account;
+    return !sync->bare &&
+           (account_offers(account, IMAP_CAP_CONDSTORE) || account_offers(account, IMAP_CAP_OBJECTID) ||
+            account_offers(account, IMAP_CAP_X_GM_EXT_1));
+}
+
+/* There is a weaker way to ask: mod-sequences, or object ids, may be what the server refuses. */
 static bool ask_plainly(struct sync *sync)
 {
     const bool changed = sync->phase >= SYNC_COLLECT && sync->mode == SYNC_CHANGED && !sync->plain;
-    const bool bad = sync->refused_bad && !sync->without_modseq &&
-                     account_offers(sync->mailbox->account, IMAP_CAP_CONDSTORE);
+    const bool bad = sync->refused_bad && asks_extras(sync);
     sync->plain |= changed || bad;
-    sync->without_modseq |= bad;
+    sync->bare |= bad;
     return changed || bad;
 }
 
@@ -607,6 +646,7 @@ static void apply_collected(struct sync *sync)
     }
     delta.whole = sync->mode == SYNC_WHOLE || sync->mode == SYNC_COMPARE;
     delta_apply_locked(sync->mailbox, &delta);
+    clear_rows(sync); /* before the store is told of them all: of a million they are 40 MB */
     settle(sync);
     if (progress)
         sync->attempts = 0;

@@ -45,17 +45,17 @@ struct sync {
     enum sync_mode mode;
     struct touch *touch; /* of SYNC_TOUCH */
     unsigned outstanding, attempts;
-    bool disturbed;      /* what is collected fits no single state of the mailbox */
-    bool flooded;        /* more rows than any honest server sends */
-    bool asked_missing;  /* not again */
-    bool asked_new;      /* of first_new and above there may be some */
-    bool resumed;        /* SYNC_CHANGED as SELECT told it, not asked for */
-    bool searched;       /* .gone has all that had gone before the search */
-    bool answered;       /* the search was, by at least one response */
-    bool plain;          /* the server's account of changes was not right: SYNC_CHANGED no more */
-    bool without_modseq; /* the server refuses MODSEQ */
-    bool refused_bad;    /* err is a BAD */
-    bool server_said;    /* err is the server's answer, not the line's end */
+    bool disturbed;     /* what is collected fits no single state of the mailbox */
+    bool flooded;       /* more rows than any honest server sends */
+    bool asked_missing; /* not again */
+    bool asked_new;     /* of first_new and above there may be some */
+    bool resumed;       /* SYNC_CHANGED as SELECT told it, not asked for */
+    bool searched;      /* .gone has all that had gone before the search */
+    bool answered;      /* the search was, by at least one response */
+    bool plain;         /* the server's account of changes was not right: SYNC_CHANGED no more */
+    bool bare;          /* the server refuses an item that only an extension has */
+    bool refused_bad;   /* err is a BAD */
+    bool server_said;   /* err is the server's answer, not the line's end */
     int64_t begun_ms;
     uint32_t first_new; /* UIDs from here on are asked with everything */
     uint32_t arrived;   /* messages announced since the attempt began */
@@ -71,6 +71,8 @@ struct sync {
 
 /* Queues a synchronisation of the mailbox unless one is queued or running; its waits are told. */
 void sync_begin_locked(struct mailbox *mailbox);
+/* Somebody waits for it: it comes before those that nobody waits for. */
+void sync_hasten_locked(struct mailbox *mailbox);
 bool sync_collecting_locked(const struct mailbox *mailbox);
 /* The watcher has selected the mailbox of a sync (again). */
 void sync_selected_locked(struct mailbox *mailbox);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* synccmd: the commands of a synchronisation and their way back. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../imap/mem.h"
 #include "sync.h"
@@ -12,6 +14,19 @@
 #define FETCH_ALL "UID FLAGS INTERNALDATE RFC822.SIZE"
 #define FETCH_FLAGS "UID FLAGS"
 #define SURPLUS 65536 /* ranges found beyond twice the announced number of messages */
+
+/* Gmail's are numbers; a longer one becomes a number by its hash. */
+static uint64_t objectid_of(const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    const uint64_t number = *text >= '1' && *text <= '9' ? strtoull(text, &end, 10) : 0;
+    if (number && !*end && !errno)
+        return number;
+    const size_t len = strlen(text);
+    const uint64_t hash = len ? change_hash(0, text, len) : 0;
+    return hash || !len ? hash : 1;
+}
 
 /* A command may outlive the sync that it was to start. */
 struct touch {
@@ -44,6 +59,8 @@ void sync_row_of(struct account *account, const struct imap_fetch *fetch, struct
         row_out->has |= ROW_MODSEQ;
         row_out->modseq = fetch->modseq;
     }
+    if ((fetch->has & IMAP_FETCH_EMAILID) && fetch->emailid)
+        row_out->objectid = objectid_of(fetch->emailid);
 }
 
 static void on_fetch(void *arg, const struct imap_response *response)
@@ -70,14 +87,26 @@ static bool wants_modseq(const struct sync *sync)
 {
     const struct account *account = sync->mailbox->account;
     const struct watch *watch = &account->watch;
-    return !sync->without_modseq && account_offers(account, IMAP_CAP_CONDSTORE) &&
+    return !sync->bare && account_offers(account, IMAP_CAP_CONDSTORE) &&
            (watch->selected != sync->mailbox || watch->modseq);
+}
+
+/* What all copies of a message have in common (RFC 8474, and Gmail's own). */
+static const char *objectid_item(const struct sync *sync)
+{
+    const struct account *account = sync->mailbox->account;
+    if (sync->bare)
+        return "";
+    return account_offers(account, IMAP_CAP_OBJECTID)     ? " EMAILID"
+           : account_offers(account, IMAP_CAP_X_GM_EXT_1) ? " X-GM-MSGID"
+                                                          : "";
 }
 
 static void add_items(const struct sync *sync, struct imap_command *command, enum sync_items items)
 {
     char text[80];
-    snprintf(text, sizeof text, "(%s%s)", items == SYNC_EVERYTHING ? FETCH_ALL : FETCH_FLAGS,
+    const bool all = items == SYNC_EVERYTHING;
+    snprintf(text, sizeof text, "(%s%s%s)", all ? FETCH_ALL : FETCH_FLAGS, all ? objectid_item(sync) : "",
              wants_modseq(sync) ? " MODSEQ" : "");
     imap_command_raw(command, text);
     if (items != SYNC_FLAGS_SINCE)

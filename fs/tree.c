@@ -97,7 +97,10 @@ void tree_fini(struct account *account)
         free(tree->uses[i]);
     for (size_t i = 0; i < tree->prefix_count; i++)
         free(tree->prefixes[i]);
+    for (size_t i = 0; i < tree->foreign_count; i++)
+        free(tree->foreign[i]);
     free(tree->uses);
+    free(tree->foreign);
     free(tree->prefixes);
     free(tree->by_wire);
     free(tree->by_file);
@@ -271,6 +274,7 @@ static void appear(struct mailbox *mailbox)
 {
     mailbox->gone = false;
     mailbox_add_child_locked(mailbox->parent, mailbox);
+    pending_note_locked(mailbox->account, NOTE_CHILD_NEW, mailbox->parent, 0, mailbox);
 }
 
 static void vanish(struct mailbox *mailbox)
@@ -338,6 +342,11 @@ enum imap_status tree_apply_locked(struct account *account, struct tree_items *i
     }
     change_over(account, items);
     return IMAP_OK;
+}
+
+bool tree_known_locked(const struct account *account)
+{
+    return account->tree.listed_ms || mailbox_child_count_locked(account->top);
 }
 
 /* ---- the root that was asked for ------------------------------------------------------------------- */

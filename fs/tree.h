@@ -25,10 +25,15 @@ struct tree {
     size_t use_count;
     char **prefixes; /* namespaces that LIST "" "*" does not cover */
     size_t prefix_count;
+    char **foreign; /* namespaces of others and shared ones, without the delimiter at the end */
+    size_t foreign_count;
     bool namespaces_known;
     bool extended_refused; /* the server said BAD to LIST ... RETURN */
     bool status_refused;   /* it cannot be asked for STATUS within LIST */
     unsigned round;
+    unsigned repeats; /* listings in a row that contradicted themselves */
+    /* Of the namespaces of others it may not (announce.c). */
+    bool told;         /* the server tells of changes since it was listed, and told none */
     int64_t listed_ms; /* when the last complete listing was asked for; 0: never */
     struct treelist *running;
     struct wait_queue waits;
@@ -39,8 +44,14 @@ void tree_fini(struct account *account);
 struct mailbox *tree_find_locked(struct account *account, const char *wire, size_t len);
 /* The child by its file name, one that is gone included. */
 struct mailbox *tree_child_locked(const struct mailbox *parent, const char *file);
+/* Listed once, in this mount or an earlier one. */
+bool tree_known_locked(const struct account *account);
 /* Begins a listing unless one runs. `waits` of the tree are told its end. */
 void tree_list_locked(struct account *account);
+/* The server says that it is another now: lists it, and once more if it is being listed. */
+void tree_stirred_locked(struct account *account);
+/* The server has begun to tell of changes, and answers what is asked from now on after that. */
+void tree_announced_locked(struct account *account);
 /* The mailbox at a UTF-8 path with the server's delimiter or "/"; NULL when there is none. */
 struct mailbox *tree_at_locked(struct account *account, const char *path);
 

@@ -14,9 +14,11 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "outage.h"
 #include "treestatus.h"
 
 #define ATTEMPTS 2
+#define INBOX "INBOX"
 
 struct treelist {
     struct account *account;
@@ -24,12 +26,14 @@ struct treelist {
     struct tree_statuses statuses;
     char *prefixes[TREE_MAX_PREFIXES]; /* from NAMESPACE */
     char delimiters[TREE_MAX_PREFIXES];
-    size_t prefix_count;
-    unsigned outstanding; /* guarded by the lock, as all below */
+    size_t prefix_count, personal_count; /* the personal ones come first */
+    unsigned outstanding;                /* guarded by the lock, as all below */
     unsigned attempt;
     bool extended, extended_bad;
     bool status, status_bad;
-    bool asked_prefixes;
+    unsigned epoch; /* of NOTIFY, when it was begun */
+    bool again;     /* it is not what it was when it was listed */
+    bool disputed;  /* likewise, by what came with the answers */
     int64_t asked_ms;
     struct imap_error err;
 };
@@ -43,12 +47,23 @@ static void treelist_free(struct treelist *list)
     free(list);
 }
 
+/* What NOTIFY tells meanwhile comes as if it belonged to the listing. */
+static void look_for_news(struct treelist *list, const struct imap_list *entry)
+{
+    if (!entry->old_name && !(entry->attributes & IMAP_MBOX_NONEXISTENT))
+        return;
+    account_lock(list->account);
+    list->disputed |= announce_is_news_locked(list->account, entry);
+    account_unlock(list->account);
+}
+
 static void on_response(void *arg, const struct imap_response *response)
 {
     struct treelist *list = arg;
-    if (response->type == IMAP_RESP_LIST)
+    if (response->type == IMAP_RESP_LIST) {
+        look_for_news(list, &response->list);
         tree_items_add(&list->items, &response->list, false);
-    else if (response->type == IMAP_RESP_LSUB)
+    } else if (response->type == IMAP_RESP_LSUB)
         tree_items_add(&list->items, &response->list, true);
     else if (response->type == IMAP_RESP_STATUS)
         tree_statuses_add(&list->statuses, &response->status);
@@ -69,7 +84,9 @@ static void on_namespaces(void *arg, const struct imap_response *response)
 {
     if (response->type != IMAP_RESP_NAMESPACE)
         return;
+    struct treelist *list = arg;
     take_prefixes(arg, response->ns.personal);
+    list->personal_count = list->prefix_count;
     take_prefixes(arg, response->ns.other);
     take_prefixes(arg, response->ns.shared);
 }
@@ -128,6 +145,8 @@ static void begin(struct treelist *list)
     const bool known = imap_pool_caps(list->account->pool, &caps);
     list->attempt++;
     list->asked_ms = model_now_ms();
+    list->epoch = list->account->announce.epoch;
+    list->again = list->disputed = false;
     list->err = (struct imap_error){0};
     list->extended_bad = false;
     list->extended = known && imap_caps_has(&caps, IMAP_CAP_LIST_EXTENDED) && !tree->extended_refused;
@@ -153,10 +172,30 @@ static bool covered(const struct tree_items *items, const char *prefix, char del
         if (item->subscribed)
             continue;
         if ((item->len > len && strncmp(item->name, prefix, len) == 0) ||
-            (item->len == bare && strncasecmp(item->name, "INBOX", bare) == 0 && bare == 5))
+            (item->len == bare && bare == strlen(INBOX) && strncasecmp(item->name, INBOX, bare) == 0 &&
+             strncasecmp(prefix, INBOX, bare) == 0))
             return true;
     }
     return false;
+}
+
+/* NOTIFY speaks of personal mailboxes unless it is asked for others by name. */
+static void take_foreign(struct treelist *list)
+{
+    struct tree *tree = &list->account->tree;
+    const size_t count = list->prefix_count - list->personal_count;
+    if (!count)
+        return;
+    tree->foreign = imap_xcalloc(count, sizeof(char *));
+    for (size_t i = 0; i < count; i++) {
+        const char *prefix = list->prefixes[list->personal_count + i];
+        const size_t len = strlen(prefix);
+        const bool ends = prefix[len - 1] == list->delimiters[list->personal_count + i];
+        if (len > ends)
+            tree->foreign[tree->foreign_count++] = imap_xstrndup(prefix, len - ends);
+    }
+    if (list->account->announce.scope != IMAP_POOL_NOTIFIED_OFF)
+        imap_pool_notify_again(list->account->pool);
 }
 
 /* Lists the namespaces that are not in the answer yet. False when there is nothing to do. */
@@ -166,6 +205,7 @@ static bool begin_prefixes(struct treelist *list)
     if (tree->namespaces_known)
         return false;
     tree->namespaces_known = true;
+    take_foreign(list);
     for (size_t i = 0; i < list->prefix_count; i++) {
         if (covered(&list->items, list->prefixes[i], list->delimiters[i]))
             continue;
@@ -185,16 +225,28 @@ static void finish(struct treelist *list)
 {
     struct account *account = list->account;
     struct tree *tree = &account->tree;
-    if (!list->err.status && tree_apply_locked(account, &list->items, &list->err) == IMAP_OK)
+    if (!list->err.status && tree_apply_locked(account, &list->items, &list->err) == IMAP_OK) {
         tree->listed_ms = list->asked_ms;
+        tree->told = account->announce.scope != IMAP_POOL_NOTIFIED_OFF && !list->again && !list->disputed &&
+                     list->epoch == account->announce.epoch;
+        announce_cover_locked(account);
+    }
     if (!list->err.status)
         tree_statuses_apply_locked(account, &list->statuses, list->asked_ms);
     const bool failed = list->err.status != IMAP_OK;
-    if (failed)
+    tree->repeats = list->disputed ? tree->repeats + 1 : 0;
+    const bool again = !failed && (list->again || (list->disputed && tree->repeats < ATTEMPTS));
+    const bool out = failed && account_is_out_locked(account) && worth_repeating(list->err.status);
+    if (failed && !out)
         pending_log_locked(account, LOG_WARNING, "cannot list the mailboxes: %s", list->err.text);
     tree->running = NULL;
-    pending_finish_locked(account, &tree->waits, failed ? &list->err : NULL);
+    if (out && tree_known_locked(account))
+        pending_finish_locked(account, &tree->waits, NULL);
+    else
+        pending_finish_locked(account, &tree->waits, out ? &account->outage : failed ? &list->err : NULL);
     treelist_free(list);
+    if (again)
+        tree_list_locked(account);
 }
 
 /* The last outstanding command has ended. */
@@ -262,4 +314,25 @@ void tree_list_locked(struct account *account)
     list->account = account;
     account->tree.running = list;
     begin(list);
+}
+
+void tree_stirred_locked(struct account *account)
+{
+    account->tree.told = false;
+    if (account->tree.running)
+        account->tree.running->again = true;
+    else
+        tree_list_locked(account);
+}
+
+void tree_announced_locked(struct account *account)
+{
+    struct treelist *list = account->tree.running;
+    account->tree.told = false;
+    if (list && !list->items.count) /* its LIST waited until NOTIFY was answered */
+        list->epoch = account->announce.epoch;
+    else if (list)
+        list->again = true;
+    else if (account->tree.listed_ms)
+        tree_list_locked(account);
 }

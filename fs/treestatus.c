@@ -26,7 +26,8 @@ bool tree_status_wanted_locked(const struct account *account)
         return false;
     for (const struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next) {
         selectable += mailbox_selectable_locked(mailbox);
-        stale += provable(mailbox) && now - mailbox->proven_ms >= account->poll_ms;
+        stale +=
+            provable(mailbox) && !cover_calm_locked(mailbox) && now - mailbox->proven_ms >= account->poll_ms;
     }
     return stale && stale * WORTH >= selectable;
 }

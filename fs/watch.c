@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "watch.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -10,6 +11,7 @@
 #include "sync.h"
 
 #define WATCHER 0
+#define DOUBT_MS 30000
 
 bool account_offers(const struct account *account, enum imap_cap cap)
 {
@@ -22,7 +24,7 @@ bool watch_current_locked(const struct account *account, const struct mailbox *m
     const struct watch *watch = &account->watch;
     if (watch->selected == mailbox)
         return watch->exact && watch->exists == mailbox->columns.count &&
-               account_offers(account, IMAP_CAP_IDLE);
+               (account->announce.scope != IMAP_POOL_NOTIFIED_OFF || account_offers(account, IMAP_CAP_IDLE));
     return cover_calm_locked(mailbox);
 }
 
@@ -48,13 +50,18 @@ static uint32_t uidvalidity_of(struct account *account, const struct mailbox *ma
 }
 
 /* On any connection, before a byte that was asked for under the old one can be taken for the new one's. */
-static void check_uidvalidity(struct account *account, struct mailbox *mailbox,
+static void check_uidvalidity(struct account *account, struct mailbox *mailbox, unsigned connection,
                               const struct imap_selected *selected)
 {
     const uint32_t uidvalidity = uidvalidity_of(account, mailbox, selected);
     if (uidvalidity == mailbox->uidvalidity)
         return;
+    if (mailbox->uidvalidity)
+        pending_log_locked(account, LOG_WARNING,
+                           "mailbox %s: its UIDVALIDITY was %u and is %u: all its messages are taken for new",
+                           mailbox->wire, mailbox->uidvalidity, uidvalidity);
     mailbox_reset_locked(mailbox, uidvalidity);
+    imap_pool_mailbox_replaced(account->pool, mailbox->wire, connection);
     /* Seen by a lane, the watcher still has the mailbox that was: nothing that it tells counts. */
     if (account->watch.selected == mailbox) {
         account->watch.selected = NULL;
@@ -97,10 +104,12 @@ void watch_selected(void *arg, unsigned connection, const struct imap_selected *
     if (connection == WATCHER)
         account->watch.selected = NULL;
     if (mailbox) {
-        check_uidvalidity(account, mailbox, selected);
+        check_uidvalidity(account, mailbox, connection, selected);
         if (connection == WATCHER)
             watch_select(account, mailbox, selected, resumed);
     }
+    if (connection != WATCHER)
+        inuse_selected_locked(account, connection, mailbox, selected);
     account_unlock(account);
 }
 
@@ -109,13 +118,18 @@ void watch_deselected(void *arg, unsigned connection, const char *mailbox_name)
     struct account *account = arg;
     struct watch *watch = &account->watch;
     (void)mailbox_name;
-    if (connection != WATCHER)
-        return;
     account_lock(account);
+    if (connection != WATCHER) {
+        inuse_left_locked(account, connection);
+        account_unlock(account);
+        return;
+    }
     struct mailbox *mailbox = watch->selected;
     watch->selected = NULL;
     watch->exact = false;
     watch->exists = 0;
+    if (mailbox)
+        announce_left_locked(mailbox);
     /* Nobody made it go elsewhere, so the line was lost. When it is back, go on watching. */
     if (mailbox && !watch->queue && !mailbox->gone && account->many_connections &&
         !write_elsewhere_locked(account, mailbox))
@@ -273,6 +287,36 @@ static void on_fetch(struct account *account, const struct imap_fetch *fetch, ui
     account_unlock(account);
 }
 
+/* Dovecot says "* NO Internal error" of one that was deleted, whether or not there is another of that name by now,
+ * goes on idling and tells no more. Warnings for people say which they are. */
+bool watch_casts_doubt(const struct imap_response *response)
+{
+    if (response->type != IMAP_RESP_NO && response->type != IMAP_RESP_BAD)
+        return false;
+    const enum imap_code code = response->text.code;
+    return code == IMAP_CODE_NONE || code == IMAP_CODE_SERVERBUG || code == IMAP_CODE_CORRUPTION ||
+           code == IMAP_CODE_UNAVAILABLE || code == IMAP_CODE_NONEXISTENT;
+}
+
+/* The mailbox is as good as not selected. One who warns all the time makes us ask by the poll time only. */
+static void on_doubt(struct account *account)
+{
+    struct watch *watch = &account->watch;
+    struct mailbox *mailbox = watch->selected;
+    if (mailbox->sync)
+        return; /* which has to add up, whatever it was told */
+    const int64_t now = model_now_ms();
+    const bool at_once = !watch->doubted_ms || now - watch->doubted_ms > DOUBT_MS;
+    watch->selected = NULL;
+    watch->exact = false;
+    imap_pool_mailbox_replaced(account->pool, mailbox->wire, UINT_MAX);
+    if (at_once) {
+        watch->doubted_ms = now;
+        mailbox->proven_ms = 0;
+        sync_begin_locked(mailbox);
+    }
+}
+
 static void on_news(struct account *account, const struct imap_response *response, uint32_t uid)
 {
     account_lock(account);
@@ -283,6 +327,8 @@ static void on_news(struct account *account, const struct imap_response *respons
             on_expunge(account, response->number, uid);
         else if (response->type == IMAP_RESP_VANISHED && !response->vanished.earlier)
             on_vanished(account, response->vanished.uids);
+        else if (watch_casts_doubt(response))
+            on_doubt(account);
         heard(&account->watch);
     }
     account_unlock(account);
@@ -291,9 +337,11 @@ static void on_news(struct account *account, const struct imap_response *respons
 void watch_untagged(void *arg, unsigned connection, const char *mailbox, const struct imap_response *response,
                     uint32_t uid)
 {
-    if (connection != WATCHER || !mailbox)
+    if (!mailbox)
         return;
-    if (response->type != IMAP_RESP_FETCH)
+    if (connection != WATCHER)
+        inuse_heard(arg, connection, response);
+    else if (response->type != IMAP_RESP_FETCH)
         on_news(arg, response, uid);
     else if (response->fetch.has & (IMAP_FETCH_FLAGS | IMAP_FETCH_MODSEQ))
         on_fetch(arg, &response->fetch, uid ? uid : response->fetch.uid);

@@ -20,6 +20,7 @@ struct watch {
     bool empty;               /* when it was selected; not if it became so by what was expunged since */
     uint32_t uidnext;         /* of the SELECT; 0: not told */
     uint64_t modseq;          /* likewise: HIGHESTMODSEQ; 0 without CONDSTORE */
+    int64_t doubted_ms;       /* when it was selected anew because of a doubt; 0: never */
     bool exact;
     bool numbered;        /* they were as many as announced, so that sequence number n is the n-th row */
     struct resume resume; /* what the SELECT under way tells */
@@ -36,5 +37,8 @@ void watch_untagged(void *arg, unsigned connection, const char *mailbox, const s
 bool watch_current_locked(const struct account *account, const struct mailbox *mailbox);
 /* The account is reachable again: goes on watching what was watched. */
 void watch_resume_locked(struct account *account);
+
+/* An untagged response after which the selected mailbox is as good as not selected. */
+bool watch_casts_doubt(const struct imap_response *response);
 
 #endif

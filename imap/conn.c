@@ -39,10 +39,20 @@ static void on_untagged(void *arg, const struct imap_response *response)
     imap_line_note(&conn->line, response);
     if (conn->ready && conn->selecting)
         imap_conn_select_says(conn, response);
+    if (conn->ready)
+        imap_conn_notify_untagged(conn, response);
     if (!conn->ready || conn->enabling || conn->selecting || !pool->events.untagged)
         return;
     pool->events.untagged(pool->arg, conn->index, conn->selected ? conn->selected->name : NULL, response,
                           uid_of(conn->line.session, response));
+}
+
+static void on_unasked(void *arg, const struct imap_response *response)
+{
+    struct imap_conn *conn = arg;
+
+    if (conn->ready)
+        imap_conn_notify_unasked(conn, response);
 }
 
 static void on_trace(void *arg, enum imap_trace_direction direction, const char *line, size_t len)
@@ -57,6 +67,7 @@ static void tell_left(struct imap_conn *conn)
 {
     struct imap_pool *pool = conn->pool;
 
+    conn->told_idling = false;
     if (!conn->left)
         return;
     if (pool->events.deselected)
@@ -88,6 +99,14 @@ static bool says_nonexistent(const struct imap_error *error)
             strcasestr(error->text, "no such mailbox") || strcasestr(error->text, "nonexistent"));
 }
 
+/* What a session of Dovecot 2.3 that had a mailbox selected when it was deleted may say from then on, also when
+ * there is another one of that name: only a new session can select that. */
+static bool is_stuck(struct imap_conn *conn, const struct imap_result *result)
+{
+    return conn->selections > 0 && result->status == IMAP_NO &&
+           strcasestr(result->error->text, "deleted under us");
+}
+
 /* A mailbox that cannot be selected is an error for all who need it. A line lost meanwhile is not: they
  * wait for the next one, but for those who have waited long already. */
 static void select_failed(struct imap_conn *conn, const struct imap_error *why)
@@ -108,6 +127,9 @@ static void select_failed(struct imap_conn *conn, const struct imap_error *why)
     conn->selecting = false;
     if (conn->heading)
         imap_job_dequeue_all(pool, conn->heading, imap_pool_serves(pool, conn), queued_ms, &jobs);
+    if (conn->heading && !is_line_lost(why->status))
+        imap_pool_watch_drop(pool, conn->heading);
+    conn->watching = false;
     imap_place_put(pool, &conn->heading);
     pthread_mutex_unlock(&pool->lock);
     imap_job_fail_all(pool, &jobs, &error);
@@ -124,10 +146,15 @@ static void on_selected(void *arg, const struct imap_result *result)
         start_select(conn);
         return;
     }
+    if (is_stuck(conn, result)) {
+        conn->stuck = true; /* and still selecting, for what waits for it goes on waiting */
+        return;
+    }
     if (result->status != IMAP_OK) {
         select_failed(conn, result->error);
         return;
     }
+    conn->selections++;
     pthread_mutex_lock(&pool->lock);
     conn->selecting = false;
     conn->selected = conn->heading;
@@ -181,6 +208,7 @@ static enum imap_pool_action next_action(struct imap_conn *conn, struct imap_job
     } else if (action == IMAP_POOL_SELECT) {
         conn->selecting = true;
         conn->seen = conn->heading->changes;
+        conn->replaced = conn->heading->replaced;
     } else {
         imap_pool_dispatch(pool, now);
     }
@@ -247,11 +275,16 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
     struct imap_pool *pool = conn->pool;
     struct imap_line *line = &conn->line;
 
+    int64_t notify_at = imap_conn_notify_due(conn, imap_net_now());
+    imap_conn_prove(conn);
     take_work(conn);
     int64_t now = imap_net_now();
     int64_t until = imap_conn_idle(conn, now);
+    if (notify_at < until)
+        until = notify_at;
     if (imap_line_flush(line, why) != IMAP_OK)
         return false;
+    imap_conn_show(conn);
     unsigned told = imap_line_wait(line, conn->wake_fd, pool->cancel_fd, until);
     if (told & IMAP_LINE_CANCELLED)
         return false;
@@ -260,6 +293,11 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
     if (imap_line_receive(line, why) != IMAP_OK || imap_line_check_silence(line, why) != IMAP_OK)
         return false;
     notice_deselection(conn);
+    imap_conn_idle_tell(conn);
+    if (conn->stuck) {
+        imap_error_set(why, IMAP_AGAIN, "the server needs a new session to select the mailbox");
+        return false;
+    }
     return !close_if_done(conn, imap_net_now());
 }
 
@@ -278,6 +316,8 @@ static void work(struct imap_conn *conn)
     struct imap_error why = {0};
 
     conn->ready = true;
+    conn->stuck = false;
+    conn->selections = 0;
     conn->ready_at = imap_net_now();
     conn->quiet_at = 0;
     imap_conn_enable(conn);
@@ -292,6 +332,7 @@ static void work(struct imap_conn *conn)
     if (conn->selecting)
         select_failed(conn, &why);
     imap_pool_conn_lost(conn, &why);
+    imap_conn_notify_over(conn);
     tell_left(conn);
     imap_session_lost(conn->line.session, &why);
 }
@@ -299,11 +340,12 @@ static void work(struct imap_conn *conn)
 static void dial(struct imap_conn *conn)
 {
     struct imap_pool *pool = conn->pool;
-    const struct imap_session_events events = {.untagged = on_untagged,
-                                               .trace = pool->events.trace ? on_trace : NULL};
+    const struct imap_session_events events = {
+        .untagged = on_untagged, .unasked = on_unasked, .trace = pool->events.trace ? on_trace : NULL};
     struct imap_error why = {0};
 
     imap_line_init(&conn->line, &pool->endpoint, &events, conn);
+    conn->line.octets = &conn->octets;
     if (imap_conn_dial(conn, &why) == IMAP_OK)
         work(conn);
     else

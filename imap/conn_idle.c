@@ -2,15 +2,22 @@
 /*
  * conn_idle: what a connection does with nothing to do. The watching one sends IDLE (RFC 2177) when it
  * has been quiet for a moment, so that a string of short jobs is not cut up by IDLE and DONE; without
- * IDLE, or without a mailbox, NOOP now and then. Lanes are left alone and closed after a while.
+ * IDLE, or without a mailbox, NOOP now and then. Lanes do so while they watch a mailbox; else they are left
+ * alone and closed after a while.
  */
 #include "pool_impl.h"
 
 static void on_idle_done(void *arg, const struct imap_result *result)
 {
     struct imap_conn *conn = arg;
-    if (result->status == IMAP_NO)
-        conn->idle_broken = true;
+    if (result->status != IMAP_NO)
+        return;
+    conn->idle_broken = true;
+    if (conn->index > 0) {
+        pthread_mutex_lock(&conn->pool->lock);
+        conn->pool->idle_refused = true;
+        pthread_mutex_unlock(&conn->pool->lock);
+    }
 }
 
 static void on_noop_done(void *arg, const struct imap_result *result)
@@ -46,21 +53,48 @@ static bool is_quiet(struct imap_conn *conn, int64_t now)
     return true;
 }
 
+/* Who is told so just before it looks for work is not woken for it. */
+static bool is_to_retire(struct imap_conn *conn)
+{
+    pthread_mutex_lock(&conn->pool->lock);
+    const bool retire = conn->retire;
+    pthread_mutex_unlock(&conn->pool->lock);
+    return retire;
+}
+
+static void tell_idling(struct imap_conn *conn, bool on)
+{
+    const struct imap_pool *pool = conn->pool;
+
+    conn->told_idling = on;
+    if (pool->events.idling)
+        pool->events.idling(pool->arg, conn->index, conn->selected->name, on);
+}
+
+void imap_conn_idle_tell(struct imap_conn *conn)
+{
+    if (conn->index > 0 && conn->selected && !conn->told_idling && imap_session_idling(conn->line.session))
+        tell_idling(conn, true);
+}
+
 int64_t imap_conn_idle(struct imap_conn *conn, int64_t now)
 {
     const struct imap_pool_timing *timing = &conn->pool->timing;
     struct imap_session *session = conn->line.session;
+    bool watches = conn->index == 0 || (imap_pool_watches(conn) && can_idle(conn));
 
+    if (!watches && conn->told_idling)
+        tell_idling(conn, false);
     if (imap_session_idling(session)) {
         int64_t renew_at = conn->idle_at + timing->idle_renew;
-        if (now < renew_at)
+        if (watches && now < renew_at)
             return renew_at;
         imap_session_idle_done(session);
     }
     if (!is_quiet(conn, now))
         return IMAP_NET_FOREVER;
-    if (conn->index > 0)
-        return conn->quiet_at + timing->lane_unused;
+    if (!watches)
+        return is_to_retire(conn) ? now : conn->quiet_at + timing->lane_unused;
 
     bool idle = can_idle(conn);
     int64_t due = conn->quiet_at + (idle ? timing->idle_grace : timing->noop);
@@ -78,5 +112,6 @@ int64_t imap_conn_idle(struct imap_conn *conn, int64_t now)
 
 bool imap_conn_unused(struct imap_conn *conn, int64_t now)
 {
-    return conn->index > 0 && is_quiet(conn, now) && now - conn->quiet_at >= conn->pool->timing.lane_unused;
+    return conn->index > 0 && is_quiet(conn, now) && now - conn->quiet_at >= conn->pool->timing.lane_unused &&
+           !(imap_pool_watches(conn) && can_idle(conn));
 }

@@ -45,6 +45,7 @@ static void pass_done(void *arg, const struct imap_result *result)
     pthread_mutex_lock(&pool->lock);
     conn->jobs--;
     conn->weight -= job->weight;
+    conn->worked_at = imap_net_now();
     pthread_mutex_unlock(&pool->lock);
     if (job->events.done)
         job->events.done(job->arg, result);

@@ -31,6 +31,7 @@ static void on_enable_done(void *arg, const struct imap_result *result)
     if (result->status != IMAP_OK)
         conn->qresync = false;
     conn->enabling = false;
+    imap_conn_notify(conn);
 }
 
 void imap_conn_enable(struct imap_conn *conn)
@@ -38,6 +39,8 @@ void imap_conn_enable(struct imap_conn *conn)
     const struct imap_command_events events = {.response = on_enabled, .done = on_enable_done};
 
     conn->enabling = conn->qresync = conn->plain_select = conn->repeating = false;
+    conn->notifying = conn->notified = false;
+    conn->notify_at = 0;
     if (conn->index > 0 || !offers(conn, IMAP_CAP_QRESYNC) || !offers(conn, IMAP_CAP_ENABLE))
         return;
     struct imap_command *command = imap_command_new("ENABLE");

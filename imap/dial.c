@@ -2,6 +2,7 @@
 #include "dial.h"
 
 #include "login.h"
+#include "transport.h"
 
 enum imap_status imap_dial_open(struct imap_line *line, int cancel_fd, struct imap_error *err)
 {
@@ -10,11 +11,16 @@ enum imap_status imap_dial_open(struct imap_line *line, int cancel_fd, struct im
 
     if (endpoint->tunnel && *endpoint->tunnel) {
         line->encrypted = true;
-        return imap_process_open(endpoint, &line->transport, err);
+        enum imap_status opened = imap_process_open(endpoint, &line->transport, err);
+        if (opened == IMAP_OK)
+            line->transport->octets = line->octets;
+        return opened;
     }
 
     struct imap_transport *tcp = NULL;
     enum imap_status status = imap_tcp_open(endpoint, deadline_ms, cancel_fd, &tcp, err);
+    if (status == IMAP_OK)
+        tcp->octets = line->octets;
     if (status != IMAP_OK || endpoint->tls != IMAP_TLS_IMPLICIT) {
         line->transport = tcp;
         return status;

@@ -88,7 +88,7 @@ static bool read_structure(struct context *context, const struct imap_value *val
 
 static bool read_emailid(struct context *context, const struct imap_value *value)
 {
-    return imap_value_astring(inside(value), &context->fetch->emailid, NULL);
+    return imap_value_nstring(inside(value), &context->fetch->emailid, NULL);
 }
 
 static bool read_threadid(struct context *context, const struct imap_value *value)

@@ -93,9 +93,20 @@ enum imap_status imap_line_flush(struct imap_line *line, struct imap_error *err)
     return IMAP_OK;
 }
 
+static unsigned patience(const struct imap_line *line)
+{
+    return line->patience_ms ? line->patience_ms : line->endpoint->timeout_ms;
+}
+
+void imap_line_be_patient(struct imap_line *line, unsigned patience_ms)
+{
+    line->patience_ms = patience_ms;
+    line->due_since = imap_net_now();
+}
+
 static int64_t silence_deadline(const struct imap_line *line)
 {
-    return line->due ? line->due_since + (int64_t)line->endpoint->timeout_ms : IMAP_NET_FOREVER;
+    return line->due ? line->due_since + (int64_t)patience(line) : IMAP_NET_FOREVER;
 }
 
 unsigned imap_line_wait(struct imap_line *line, int wake_fd, int cancel_fd, int64_t deadline_ms)
@@ -162,5 +173,5 @@ enum imap_status imap_line_check_silence(struct imap_line *line, struct imap_err
         return IMAP_OK;
     imap_endpoint_text(line->endpoint, where);
     return imap_error_set(err, IMAP_AGAIN, "%s has not answered for %u seconds", where,
-                          (line->endpoint->timeout_ms + 999) / 1000);
+                          (patience(line) + 999) / 1000);
 }

@@ -20,10 +20,12 @@ struct imap_line {
     struct imap_transport *transport;
     struct imap_session *session;
     const struct imap_endpoint *endpoint;
-    bool encrypted;  /* TLS is up, or a tunnel of the user's own choosing */
-    bool compressed; /* by COMPRESS DEFLATE */
-    bool bye;        /* a BYE was received: bye_text */
+    bool encrypted;             /* TLS is up, or a tunnel of the user's own choosing */
+    bool compressed;            /* by COMPRESS DEFLATE */
+    struct imap_octets *octets; /* where they are counted, the owner's; NULL: nowhere */
+    bool bye;                   /* a BYE was received: bye_text */
     char bye_text[160];
+    unsigned patience_ms; /* with a silent server that owes an answer; 0: the endpoint's timeout */
 
     /* private */
     char *buffer;
@@ -56,7 +58,10 @@ unsigned imap_line_wait(struct imap_line *line, int wake_fd, int cancel_fd, int6
 /* Reads at most one buffer of what is there and feeds it. Failing (the end of the stream included)
  * means that the line is lost: IMAP_AGAIN, IMAP_SYS, IMAP_PROTO or IMAP_LIMIT. */
 enum imap_status imap_line_receive(struct imap_line *line, struct imap_error *err) IMAP_CHECK;
-/* IMAP_AGAIN when an answer is due and nothing has come for the endpoint's timeout. */
+/* From now on, and from what was silent before nothing counts: so long may the server be silent (0: the
+ * endpoint's timeout). */
+void imap_line_be_patient(struct imap_line *line, unsigned patience_ms);
+/* IMAP_AGAIN when an answer is due and nothing has come for so long. */
 enum imap_status imap_line_check_silence(struct imap_line *line, struct imap_error *err) IMAP_CHECK;
 
 #endif

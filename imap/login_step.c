@@ -61,9 +61,11 @@ enum imap_status imap_login_run(struct imap_login_step *step, struct imap_comman
     if (status != IMAP_OK && step->status == IMAP_OK)
         return status;
     if (step->status != IMAP_OK && step->status != IMAP_NO) {
-        if (status == IMAP_OK)
+        /* [LIMIT], say, calls for something else than a line that ended. */
+        bool told_why = status == IMAP_OK || step->error.code != IMAP_CODE_NONE;
+        if (told_why)
             *err = step->error;
-        return status == IMAP_OK ? step->status : status;
+        return told_why ? step->status : status;
     }
     return IMAP_OK;
 }

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "octets.h"
+
 int64_t imap_net_now(void)
 {
     struct timespec now;
@@ -82,12 +84,28 @@ void imap_net_wake_drain(int wake_fd)
     (void)n;
 }
 
+static void count_received(struct imap_octets *octets, size_t n)
+{
+    if (!octets || n == 0)
+        return;
+    atomic_fetch_add_explicit(&octets->received, n, memory_order_relaxed);
+    atomic_store_explicit(&octets->heard_ms, imap_net_now(), memory_order_relaxed);
+}
+
+static void count_sent(struct imap_octets *octets, size_t n)
+{
+    if (octets)
+        atomic_fetch_add_explicit(&octets->sent, n, memory_order_relaxed);
+}
+
 ssize_t imap_net_read(struct imap_transport *transport, void *buf, size_t size, struct imap_error *err)
 {
     for (;;) {
         ssize_t n = recv(transport->read_fd, buf, size, MSG_DONTWAIT);
-        if (n >= 0)
+        if (n >= 0) {
+            count_received(transport->octets, (size_t)n);
             return n;
+        }
         if (errno == EAGAIN || errno == EWOULDBLOCK)
             return -1;
         if (errno != EINTR) {
@@ -101,8 +119,10 @@ ssize_t imap_net_write(struct imap_transport *transport, const void *data, size_
 {
     for (;;) {
         ssize_t n = send(transport->write_fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n >= 0)
+        if (n >= 0) {
+            count_sent(transport->octets, (size_t)n);
             return n;
+        }
         if (errno == EAGAIN || errno == EWOULDBLOCK)
             return -1;
         if (errno != EINTR) {

@@ -11,6 +11,7 @@
 #include "mem.h"
 #include "pool_impl.h"
 
+#define IMAP_POOL_OFFLINE "offline, as asked for"
 #define WEIGHT_MAX ((uint64_t)1 << 40) /* keeps sums of weights far from overflowing */
 
 static const struct imap_pool_timing default_timing = {
@@ -20,12 +21,17 @@ static const struct imap_pool_timing default_timing = {
     .no_more = 60000,
     .impatient = 5000,
     .idle_grace = 20,
-    .idle_renew = IMAP_LINE_IDLE_RENEW,
+    .idle_renew = (int64_t)5 * 60 * 1000,
+    .proof = 5000,
     .noop = 60000,
+    .notify_renew = (int64_t)10 * 60 * 1000,
+    .notify_retry = 60000,
     .lane_unused = (int64_t)5 * 60 * 1000,
     .look_again = 1000,
     .starving = 2000,
     .crowded = 200,
+    .settle = 1000,
+    .watch_again = (int64_t)10 * 60 * 1000,
 };
 
 static void init_lock(struct imap_pool *pool)
@@ -76,6 +82,7 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
     pool->arg = arg;
     pool->count = options->connections;
     pool->read_write = options->read_write;
+    pool->offline = options->offline;
     pool->timing = default_timing;
     pool->random = (uint64_t)imap_net_now() ^ (uint64_t)(uintptr_t)pool;
     pool->cancel_fd = imap_net_wake_new();
@@ -106,25 +113,111 @@ static void attempt_now(struct imap_pool *pool)
     imap_pool_wake(conn);
 }
 
+static void await_change(struct imap_pool *pool, int64_t until_ms)
+{
+    struct timespec when = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+
+    if (until_ms == IMAP_NET_FOREVER)
+        pthread_cond_wait(&pool->changed, &pool->lock);
+    else
+        pthread_cond_timedwait(&pool->changed, &pool->lock, &when);
+}
+
+/* With the lock: how the attempt ends, in *err. */
+static enum imap_status attempt(struct imap_pool *pool, int64_t until_ms, struct imap_error *err)
+{
+    const unsigned attempts = pool->attempts;
+    char where[IMAP_ENDPOINT_TEXT_MAX];
+
+    attempt_now(pool);
+    while (pool->attempts == attempts && !pool->closing && pool->conn[0].state != IMAP_CONN_OFF &&
+           imap_net_now() < until_ms)
+        await_change(pool, until_ms);
+    if (pool->attempts != attempts) {
+        *err = pool->attempt_error;
+        return pool->attempt_status;
+    }
+    if (pool->closing)
+        return imap_error_set(err, IMAP_CANCEL, "cancelled");
+    if (pool->conn[0].state == IMAP_CONN_OFF)
+        return imap_error_set(err, IMAP_SYS, "a thread cannot be started");
+    imap_endpoint_text(&pool->endpoint, where);
+    return imap_error_set(err, IMAP_AGAIN, "%s has not answered yet", where);
+}
+
+static enum imap_status connect_until(struct imap_pool *pool, int64_t until_ms, struct imap_error *err)
+{
+    struct imap_error why = {0};
+    enum imap_status status = IMAP_OK;
+
+    pthread_mutex_lock(&pool->lock);
+    if (pool->offline)
+        status = imap_error_set(&why, IMAP_AGAIN, IMAP_POOL_OFFLINE);
+    else if (pool->conn[0].state != IMAP_CONN_READY)
+        status = attempt(pool, until_ms, &why);
+    pthread_mutex_unlock(&pool->lock);
+    if (status != IMAP_OK && err)
+        *err = why;
+    return status;
+}
+
 enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *err)
 {
+    return connect_until(pool, IMAP_NET_FOREVER, err);
+}
+
+enum imap_status imap_pool_connect_within(struct imap_pool *pool, unsigned wait_ms, struct imap_error *err)
+{
+    return connect_until(pool, imap_net_now() + wait_ms, err);
+}
+
+bool imap_pool_keep_trying(struct imap_pool *pool)
+{
+    int64_t now = imap_net_now();
+
     pthread_mutex_lock(&pool->lock);
-    enum imap_status status = IMAP_OK;
-    if (pool->conn[0].state != IMAP_CONN_READY) {
-        unsigned attempts = pool->attempts;
-        attempt_now(pool);
-        while (pool->attempts == attempts && !pool->closing && pool->conn[0].state != IMAP_CONN_OFF)
-            pthread_cond_wait(&pool->changed, &pool->lock);
-        if (pool->attempts != attempts)
-            status = pool->attempt_status;
-        else
-            status = imap_error_set(&pool->attempt_error, pool->closing ? IMAP_CANCEL : IMAP_SYS,
-                                    pool->closing ? "cancelled" : "a thread cannot be started");
+    bool out = !imap_pool_any_ready(pool);
+    if (out && !pool->offline) {
+        struct imap_conn *conn = &pool->conn[0];
+        if (conn->state == IMAP_CONN_OFF)
+            imap_pool_schedule(pool, conn, now);
+        imap_pool_want(pool, conn, now);
+        pool->refused = true;
+        pool->told_why = IMAP_AGAIN;
     }
-    if (status != IMAP_OK && err)
-        *err = pool->attempt_error;
     pthread_mutex_unlock(&pool->lock);
-    return status;
+    return out;
+}
+
+/* ---- reasons not to wait ---------------------------------------------------------------------------- */
+
+void imap_pool_hurry(struct imap_pool *pool)
+{
+    int64_t now = imap_net_now();
+
+    pthread_mutex_lock(&pool->lock);
+    /* Asking often with a wrong password gets accounts locked. */
+    if (now - pool->conn[0].last_dial >= pool->timing.impatient && pool->attempt_status != IMAP_AUTH)
+        imap_pool_dial_now(pool, now);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void imap_pool_revalidate(struct imap_pool *pool)
+{
+    int64_t now = imap_net_now();
+
+    pthread_mutex_lock(&pool->lock);
+    for (unsigned i = 0; i < pool->count; i++) {
+        struct imap_conn *conn = &pool->conn[i];
+        conn->pause_ms = 0;
+        if (conn->state != IMAP_CONN_READY)
+            continue;
+        conn->doubted = true;
+        imap_pool_wake(conn);
+    }
+    pool->no_more_until = 0;
+    imap_pool_dial_now(pool, now);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void imap_pool_free(struct imap_pool **pool_in)
@@ -150,6 +243,7 @@ void imap_pool_free(struct imap_pool **pool_in)
     imap_job_queue_init(&jobs);
     pthread_mutex_lock(&pool->lock);
     imap_job_dequeue_all(pool, NULL, 1u << IMAP_JOB_WATCH | 1u << IMAP_JOB_WORK, IMAP_NET_FOREVER, &jobs);
+    imap_pool_watch_forget(pool);
     for (unsigned i = 0; i < pool->count; i++) {
         imap_place_put(pool, &pool->conn[i].heading);
         imap_place_put(pool, &pool->conn[i].selected);
@@ -159,30 +253,21 @@ void imap_pool_free(struct imap_pool **pool_in)
     destroy(pool);
 }
 
-/* A user who tries again after a while should not have to sit out a pause of a minute. */
-static void hurry(struct imap_pool *pool, int64_t now)
-{
-    struct imap_conn *conn = &pool->conn[0];
-
-    if (conn->state == IMAP_CONN_DIALING && conn->dial_at > now &&
-        now - conn->last_dial >= pool->timing.impatient) {
-        conn->dial_at = now;
-        imap_pool_wake(conn);
-    }
-}
-
 static void submit(struct imap_pool *pool, const char *mailbox, struct imap_job *job)
 {
     int64_t now = imap_net_now();
     struct imap_error why = {0};
+    bool hurry = false;
 
     job->queued_ms = now;
     pthread_mutex_lock(&pool->lock);
     job->place = imap_place_get(pool, mailbox);
     if (pool->closing) {
         imap_error_set(&why, IMAP_CANCEL, "the connection is being closed");
+    } else if (pool->offline) {
+        imap_error_set(&why, IMAP_AGAIN, IMAP_POOL_OFFLINE);
     } else if (imap_pool_given_up(pool, job->kind, now)) {
-        hurry(pool, now);
+        hurry = true;
         imap_error_set(&why, IMAP_AGAIN, "%s", pool->why.text);
     } else {
         imap_job_enqueue(pool, job);
@@ -192,6 +277,8 @@ static void submit(struct imap_pool *pool, const char *mailbox, struct imap_job 
     }
     pthread_mutex_unlock(&pool->lock);
 
+    if (hurry) /* who tries again after a while should not have to sit out a pause of a minute */
+        imap_pool_hurry(pool);
     if (why.status != IMAP_OK) {
         struct imap_job_queue jobs = {.first = job, .tail = &job->next};
         imap_job_fail_all(pool, &jobs, &why);
@@ -235,6 +322,27 @@ void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
     struct imap_place *place = imap_place_find(pool, mailbox);
     if (place) /* else nobody has it selected */
         place->changes++;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void imap_pool_notify_again(struct imap_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->notify_again = true;
+    imap_pool_wake(&pool->conn[0]);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, unsigned connection)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct imap_place *place = imap_place_find(pool, mailbox);
+    if (place) {
+        place->replaced++;
+        if (connection < pool->count && pool->conn[connection].selected == place)
+            pool->conn[connection].replaced = place->replaced;
+        imap_pool_dispatch(pool, imap_net_now());
+    }
     pthread_mutex_unlock(&pool->lock);
 }
 

@@ -10,6 +10,8 @@
  * - A lane with nothing to do changes to a mailbox that nobody serves, or helps where the others have
  *   enough to do; one that is busy changes only for a job that is urgent or starving.
  * - A further connection is opened when a job is left that none of the above takes.
+ * - A lane that idles on a mailbox (pool_watch.c) leaves it for a job that is urgent or starving, and only
+ *   where no further one can be opened and none is without work.
  */
 #include "pool_impl.h"
 
@@ -38,6 +40,16 @@ static bool any_lane_ready(const struct imap_pool *pool)
     return false;
 }
 
+static bool any_worker_ready(const struct imap_pool *pool)
+{
+    for (unsigned i = 1; i < pool->count; i++) {
+        const struct imap_conn *lane = &pool->conn[i];
+        if (lane->state == IMAP_CONN_READY && !lane->retire && !lane->watching)
+            return true;
+    }
+    return false;
+}
+
 unsigned imap_pool_serves(const struct imap_pool *pool, const struct imap_conn *conn)
 {
     if (conn->index > 0)
@@ -52,6 +64,12 @@ static unsigned serves_at(const struct imap_pool *pool, const struct imap_conn *
                           const struct imap_place *place)
 {
     return imap_pool_serves(pool, conn) | (place->name ? 0 : WORK);
+}
+
+/* As it is, not as it was before one of the same name took its place. */
+static bool has_selected(const struct imap_conn *conn, const struct imap_place *place)
+{
+    return conn->selected == place && conn->replaced == place->replaced;
 }
 
 static bool is_free(const struct imap_conn *conn)
@@ -69,7 +87,7 @@ static bool has_room(const struct imap_conn *conn, const struct imap_job *job)
 static bool can_take(const struct imap_pool *pool, const struct imap_conn *conn, const struct imap_job *job)
 {
     return is_free(conn) && serves_at(pool, conn, job->place) & 1u << job->kind &&
-           (!job->place->name || conn->selected == job->place) && has_room(conn, job);
+           (!job->place->name || has_selected(conn, job->place)) && has_room(conn, job);
 }
 
 static bool less_loaded(const struct imap_conn *a, const struct imap_conn *b)
@@ -108,7 +126,7 @@ static struct servers servers_of(const struct imap_pool *pool, const struct imap
         const struct imap_conn *conn = &pool->conn[i];
         if (conn->state == IMAP_CONN_OFF || conn->retire || !(imap_pool_serves(pool, conn) & kind))
             continue;
-        if (conn->heading != place && (conn->heading || conn->selected != place))
+        if (conn->heading != place && (conn->heading || !has_selected(conn, place)))
             continue;
         servers.all++;
         if (conn->heading == place)
@@ -149,6 +167,27 @@ static bool is_least_loaded(const struct imap_pool *pool, const struct imap_conn
     return true;
 }
 
+static bool any_worker_without_work(const struct imap_pool *pool)
+{
+    for (unsigned i = 1; i < pool->count; i++)
+        if (is_free(&pool->conn[i]) && !pool->conn[i].watching && pool->conn[i].jobs == 0)
+            return true;
+    return false;
+}
+
+/* Should conn, which watches its mailbox, go and do this job? */
+static bool worth_looking_away(const struct imap_pool *pool, const struct imap_conn *conn,
+                               const struct servers *servers, const struct imap_job *job, int64_t now)
+{
+    if (!job->urgent && now - job->queued_ms < pool->timing.starving)
+        return false;
+    if (lane_can_be_opened(pool, now) || any_worker_without_work(pool))
+        return false;
+    if (servers->all > 0 && !is_crowded(pool, servers, job, now))
+        return false;
+    return is_least_loaded(pool, conn, 1u << job->kind);
+}
+
 /* Should conn, which has another mailbox selected, go and do this job? */
 static bool worth_changing(const struct imap_pool *pool, const struct imap_conn *conn, bool idle,
                            const struct imap_job *job, int64_t now)
@@ -156,6 +195,8 @@ static bool worth_changing(const struct imap_pool *pool, const struct imap_conn 
     unsigned kind = 1u << job->kind;
     struct servers servers = servers_of(pool, job->place, kind);
 
+    if (conn->watching)
+        return worth_looking_away(pool, conn, &servers, job, now);
     if (servers.all > 0)
         return idle && is_crowded(pool, &servers, job, now);
     if (idle)
@@ -172,7 +213,7 @@ static struct imap_place *better_place(const struct imap_pool *pool, const struc
     const struct imap_job *best = NULL;
 
     for (const struct imap_place *place = pool->places; place; place = place->next) {
-        if (!place->name || place == conn->selected)
+        if (!place->name || has_selected(conn, place))
             continue;
         const struct imap_job *job = imap_job_peek(place, imap_pool_serves(pool, conn));
         if (job && worth_changing(pool, conn, idle, job, now) && imap_job_before(job, best))
@@ -188,7 +229,7 @@ static struct imap_job *next_here(const struct imap_pool *pool, const struct ima
     struct imap_job *best = NULL;
 
     for (const struct imap_place *place = pool->places; place; place = place->next) {
-        if (place->name && place != conn->selected)
+        if (place->name && !has_selected(conn, place))
             continue;
         struct imap_job *job = imap_job_peek(place, serves_at(pool, conn, place));
         if (imap_job_before(job, best))
@@ -199,8 +240,8 @@ static struct imap_job *next_here(const struct imap_pool *pool, const struct ima
 
 static struct imap_job *to_help_with(const struct imap_pool *pool, const struct imap_conn *conn)
 {
-    if (conn->index > 0 || !conn->selected || conn->heading || conn->jobs >= HELP_JOBS ||
-        any_lane_ready(pool))
+    if (conn->index > 0 || !conn->selected || !has_selected(conn, conn->selected) || conn->heading ||
+        conn->jobs >= HELP_JOBS || any_worker_ready(pool))
         return NULL;
     return conn->selected->queue[IMAP_JOB_WORK][true].first;
 }
@@ -209,7 +250,8 @@ static enum imap_pool_action follow_heading(struct imap_pool *pool, struct imap_
 {
     if (conn->jobs > 0 || conn->selecting)
         return IMAP_POOL_NOTHING;
-    if (conn->heading != conn->selected && imap_job_peek(conn->heading, imap_pool_serves(pool, conn)))
+    if (!has_selected(conn, conn->heading) &&
+        (conn->watching || imap_job_peek(conn->heading, imap_pool_serves(pool, conn))))
         return IMAP_POOL_SELECT;
     imap_place_put(pool, &conn->heading); /* somebody else was faster */
     return IMAP_POOL_TAKE;
@@ -230,6 +272,7 @@ enum imap_pool_action imap_pool_decide(struct imap_pool *pool, struct imap_conn 
     struct imap_place *place = better_place(pool, conn, !job && conn->jobs == 0, now);
     if (place) {
         conn->heading = imap_place_ref(place);
+        conn->watching = false;
         return conn->jobs == 0 ? IMAP_POOL_SELECT : IMAP_POOL_NOTHING;
     }
     if (job && !is_best_for(pool, conn, job))
@@ -292,12 +335,10 @@ static bool is_lane_coming(const struct imap_pool *pool)
     return false;
 }
 
-void imap_pool_dispatch(struct imap_pool *pool, int64_t now)
+static void dispatch_jobs(struct imap_pool *pool, int64_t now)
 {
     bool acted = false;
 
-    if (pool->closing || pool->queued[IMAP_JOB_WATCH] + pool->queued[IMAP_JOB_WORK] == 0)
-        return;
     if (now < pool->no_more_until && !is_lane_coming(pool))
         pool->lane_failed = true;
     if (!imap_pool_any_ready(pool) || pool->queued[IMAP_JOB_WATCH] > 0)
@@ -317,4 +358,13 @@ void imap_pool_dispatch(struct imap_pool *pool, int64_t now)
     open_lanes(pool, now);
     if (pool->clock_idle)
         pthread_cond_broadcast(&pool->changed);
+}
+
+void imap_pool_dispatch(struct imap_pool *pool, int64_t now)
+{
+    if (pool->closing)
+        return;
+    if (pool->queued[IMAP_JOB_WATCH] + pool->queued[IMAP_JOB_WORK] > 0)
+        dispatch_jobs(pool, now);
+    imap_pool_watch_assign(pool, now);
 }

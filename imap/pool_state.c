@@ -34,6 +34,8 @@ void imap_pool_want(struct imap_pool *pool, struct imap_conn *conn, int64_t now)
     }
     conn->started = true;
     conn->state = IMAP_CONN_DIALING;
+    if (conn->index == 0 && conn->down_since == 0)
+        pool->refused = false; /* that was another time */
     if (conn->down_since == 0)
         conn->down_since = now;
     if (pool->down_since == 0 && !imap_pool_any_ready(pool))
@@ -42,15 +44,39 @@ void imap_pool_want(struct imap_pool *pool, struct imap_conn *conn, int64_t now)
     imap_pool_wake(conn);
 }
 
+void imap_pool_dial_now(struct imap_pool *pool, int64_t now)
+{
+    struct imap_conn *conn = &pool->conn[0];
+
+    if (conn->state != IMAP_CONN_DIALING || conn->dial_at <= now)
+        return;
+    conn->dial_at = now;
+    imap_pool_wake(conn);
+}
+
 /* ---- telling the caller ---------------------------------------------------------------------------- */
+
+/* There are many ways not to get through, and only those that call for something else are news. */
+static enum imap_status kind_of_failure(const struct imap_pool *pool)
+{
+    return pool->why.status == IMAP_SYS || pool->why.status == IMAP_OK ? IMAP_AGAIN : pool->why.status;
+}
+
+static bool is_news(const struct imap_pool *pool)
+{
+    if (pool->reachable || pool->told)
+        return pool->reachable != pool->told;
+    return pool->persist && pool->told_why != IMAP_OK && pool->told_why != kind_of_failure(pool);
+}
 
 /* One thread at a time, without the lock, until what was told is what is: so the last call is true. */
 static void tell_reachable(struct imap_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    while (!pool->telling && pool->told != pool->reachable) {
+    while (!pool->telling && is_news(pool)) {
         struct imap_error why = pool->why;
         bool reachable = pool->told = pool->reachable;
+        pool->told_why = reachable ? IMAP_OK : kind_of_failure(pool);
         pool->telling = true;
         pthread_mutex_unlock(&pool->lock);
         if (pool->events.reachable)
@@ -81,7 +107,9 @@ void imap_pool_conn_up(struct imap_conn *conn)
     conn->state = IMAP_CONN_READY;
     conn->retire = false;
     conn->down_since = 0;
+    conn->doubted = false;
     pool->down_since = 0;
+    pool->refused = false;
     pool->reachable = true;
     pool->caps = *imap_session_caps(conn->line.session);
     pool->caps_known = true;
@@ -90,6 +118,7 @@ void imap_pool_conn_up(struct imap_conn *conn)
         end_attempt(pool, IMAP_OK, NULL);
     } else {
         pool->lane_failed = false;
+        pool->no_watch_until = 0;
     }
     imap_pool_dispatch(pool, now);
     pthread_mutex_unlock(&pool->lock);
@@ -134,7 +163,7 @@ static int64_t jitter(struct imap_pool *pool, int64_t pause_ms)
     return pause_ms * 3 / 4 + (int64_t)((pool->random >> 33) % (uint64_t)(pause_ms / 2 + 1));
 }
 
-static void schedule(struct imap_pool *pool, struct imap_conn *conn, int64_t now)
+void imap_pool_schedule(struct imap_pool *pool, struct imap_conn *conn, int64_t now)
 {
     conn->dial_at = now + (conn->pause_ms > 0 ? jitter(pool, conn->pause_ms) : 0);
     conn->pause_ms = conn->pause_ms > 0 ? conn->pause_ms * 2 : pool->timing.backoff_first;
@@ -146,7 +175,9 @@ static void leave(struct imap_pool *pool, struct imap_conn *conn)
 {
     conn->state = IMAP_CONN_OFF;
     conn->retire = false;
+    conn->doubted = false;
     conn->selecting = false;
+    conn->watching = false;
     imap_place_put(pool, &conn->heading);
     conn->left = conn->selected;
     conn->selected = NULL;
@@ -161,8 +192,17 @@ static void dial_again(struct imap_pool *pool, struct imap_conn *conn, int64_t n
             pool->down_since = 0;
         return;
     }
-    schedule(pool, conn, now);
+    imap_pool_schedule(pool, conn, now);
     imap_pool_want(pool, conn, now);
+}
+
+/* No work waits any longer. Only now, so that whose work ends knows already that nobody is there. */
+static void give_up(struct imap_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->refused = !imap_pool_any_ready(pool) && pool->conn[0].down_since > 0;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void imap_pool_conn_failed(struct imap_conn *conn, const struct imap_error *why)
@@ -183,6 +223,7 @@ void imap_pool_conn_failed(struct imap_conn *conn, const struct imap_error *why)
     if (conn->index > 0) {
         pool->lane_failed = true;
         pool->no_more_until = now + pool->timing.no_more;
+        pool->no_watch_until = now + pool->timing.watch_again;
     } else {
         if (any && is_limit(why))
             spare_a_lane(pool);
@@ -196,6 +237,8 @@ void imap_pool_conn_failed(struct imap_conn *conn, const struct imap_error *why)
     imap_pool_dispatch(pool, now);
     pthread_mutex_unlock(&pool->lock);
     tell_reachable(pool);
+    if (!any)
+        give_up(pool);
 }
 
 void imap_pool_conn_lost(struct imap_conn *conn, const struct imap_error *why)
@@ -213,7 +256,7 @@ void imap_pool_conn_lost(struct imap_conn *conn, const struct imap_error *why)
         pool->down_since = now;
     if (conn->index > 0 && !stable) {
         pool->lane_failed = true;
-        schedule(pool, conn, now);
+        imap_pool_schedule(pool, conn, now);
         pool->no_more_until = now + conn->pause_ms;
     }
     /* The account is called unreachable when it could not be dialled again, not for a short gap. */
@@ -255,7 +298,7 @@ static int64_t down_since(const struct imap_pool *pool, enum imap_job_kind kind)
 bool imap_pool_given_up(const struct imap_pool *pool, enum imap_job_kind kind, int64_t now)
 {
     int64_t since = down_since(pool, kind);
-    return since > 0 && now - since >= (int64_t)pool->endpoint.timeout_ms;
+    return since > 0 && (pool->refused || now - since >= (int64_t)pool->endpoint.timeout_ms);
 }
 
 static void wait_until(struct imap_pool *pool, int64_t ms)
@@ -271,11 +314,10 @@ static void wait_until(struct imap_pool *pool, int64_t ms)
 static void end_waiting(struct imap_pool *pool, unsigned kinds)
 {
     struct imap_job_queue jobs;
-    struct imap_error why = pool->why;
+    struct imap_error why = {0};
 
-    if (why.status == IMAP_OK)
-        imap_error_set(&why, IMAP_AGAIN, "the server cannot be reached");
-    why.status = IMAP_AGAIN;
+    imap_error_set(&why, IMAP_AGAIN, "%s",
+                   pool->why.status != IMAP_OK ? pool->why.text : "the server cannot be reached");
     imap_job_queue_init(&jobs);
     imap_job_dequeue_all(pool, NULL, kinds, IMAP_NET_FOREVER, &jobs);
     pthread_mutex_unlock(&pool->lock);
@@ -299,7 +341,7 @@ void *imap_pool_clock(void *arg)
             int64_t end = since + (int64_t)pool->endpoint.timeout_ms;
             if (since == 0 || pool->queued[kind] == 0)
                 continue;
-            if (end <= now)
+            if (imap_pool_given_up(pool, (enum imap_job_kind)kind, now))
                 over |= 1u << kind;
             else if (end < next)
                 next = end;
@@ -310,6 +352,9 @@ void *imap_pool_clock(void *arg)
         }
         /* Some reasons to act come by time alone: a job starves, a lane may be tried again. */
         imap_pool_dispatch(pool, now);
+        int64_t watch_due = imap_pool_watch_due(pool, now);
+        if (watch_due < next)
+            next = watch_due;
         if (look_again < next)
             next = look_again;
         pool->clock_idle = next == IMAP_NET_FOREVER;

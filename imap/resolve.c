@@ -69,6 +69,14 @@ static enum imap_status start_thread(struct lookup *lookup, struct imap_error *e
     return rc == 0 ? IMAP_OK : imap_error_sys(err, rc, "starting the resolver");
 }
 
+/* Whoever has no network has no names either. */
+static enum imap_status unreachable(struct imap_error *err, enum imap_status status)
+{
+    if (err)
+        err->sys_errno = EHOSTUNREACH;
+    return status;
+}
+
 static enum imap_status describe(int result, int sys_errno, const char *host, const char *port,
                                  struct imap_error *err)
 {
@@ -77,7 +85,7 @@ static enum imap_status describe(int result, int sys_errno, const char *host, co
         return IMAP_OK;
     case EAI_NONAME:
     case EAI_NODATA:
-        return imap_error_set(err, IMAP_SYS, "there is no host named %.100s", host);
+        return unreachable(err, imap_error_set(err, IMAP_SYS, "there is no host named %.100s", host));
     case EAI_SERVICE:
         return imap_error_set(err, IMAP_SYS, "there is no port named %.40s", port);
     case EAI_AGAIN:
@@ -86,7 +94,8 @@ static enum imap_status describe(int result, int sys_errno, const char *host, co
     case EAI_SYSTEM:
         return imap_error_sys(err, sys_errno, "looking up %.100s", host);
     default:
-        return imap_error_set(err, IMAP_SYS, "looking up %.100s: %.80s", host, gai_strerror(result));
+        return unreachable(
+            err, imap_error_set(err, IMAP_SYS, "looking up %.100s: %.80s", host, gai_strerror(result)));
     }
 }
 

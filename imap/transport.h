@@ -38,6 +38,7 @@ struct imap_transport {
     const struct imap_transport_ops *ops;
     int read_fd, write_fd;           /* the same but for a process */
     short read_events, write_events; /* what to poll for after a -1 of read or write */
+    struct imap_octets *octets;      /* of one on a descriptor of its own; NULL: not counted */
 };
 
 /* Each returns IMAP_OK and *transport_out, or fails within deadline_ms of CLOCK_MONOTONIC with an error

@@ -78,7 +78,7 @@ struct imap_part {
 #define IMAP_FETCH_ENVELOPE 0x0020u
 #define IMAP_FETCH_BODY 0x0040u          /* .structure, without extension data */
 #define IMAP_FETCH_BODYSTRUCTURE 0x0080u /* .structure */
-#define IMAP_FETCH_EMAILID 0x0100u       /* RFC 8474; or X-GM-MSGID */
+#define IMAP_FETCH_EMAILID 0x0100u       /* RFC 8474 (NULL for a server's NIL); or X-GM-MSGID */
 #define IMAP_FETCH_THREADID 0x0200u      /* RFC 8474 (NULL for NIL); or X-GM-THRID */
 #define IMAP_FETCH_SAVEDATE 0x0400u      /* RFC 8514, when not NIL */
 #define IMAP_FETCH_PREVIEW 0x0800u       /* RFC 8970 (NULL for NIL) */

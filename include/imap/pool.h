@@ -5,13 +5,14 @@
  * Work goes in as commands with the mailbox that they need selected; the pool chooses the connection
  * (one that has the mailbox selected already, else the least busy, opening more up to the limit) and
  * selects as needed. Connection 0 is the watching one: work marked IMAP_POOL_WATCHER goes there, its
- * session learns UIDs by sequence number, and it idles (RFC 2177) on the mailbox selected last
- * whenever it has nothing to do. It alone enables QRESYNC, else CONDSTORE, where the server offers them: so
- * it hears VANISHED instead of EXPUNGE, and MODSEQ with each FETCH. The others carry bodies and close when unused for some minutes.
+ * session learns UIDs by sequence number, and it idles (RFC 2177) on the mailbox selected last whenever it has
+ * nothing to do. It alone enables QRESYNC, else CONDSTORE, where the server offers them: so it hears VANISHED
+ * instead of EXPUNGE, and MODSEQ with each FETCH. Where the server offers it, NOTIFY (RFC 5465) tells it of all
+ * other mailboxes, too. The others, the lanes, carry bodies and close when unused for some minutes; some of them
+ * idle where imap_pool_watch says.
  *
- * A lost line is dialled again with growing pauses (1 s to 60 s). Work waits for that while the
- * outage is younger than the grace time (endpoint timeout); then it fails with IMAP_AGAIN, and new work fails at once
- * until a connection is back. A command that was in flight when the line was lost fails with
+ * A lost line is dialled again, at once and then with growing pauses (1 s to 60 s). Work waits for the first
+ * attempt, at most the endpoint's timeout; if it fails, all work does at once, with IMAP_AGAIN, until a connection is back. A command that was in flight when the line was lost fails with
  * IMAP_AGAIN or IMAP_UNSURE: repeating it is the caller's decision.
  *
  * Threads: every function may be called from any thread, from within the callbacks too (but for
@@ -42,6 +43,19 @@ struct imap_pool_since {
     uint32_t last_uid; /* the highest UID known; messages above it are not told as changed */
 };
 
+/* What NOTIFY asks besides all that happens in the selected mailbox and in the personal namespace. */
+struct imap_pool_notify {
+    bool status;                 /* STATUS of each mailbox at once */
+    const char *const *subtrees; /* wire names; constant until the pool is freed ... */
+    size_t subtree_count;        /* ... as are the first so many of them */
+};
+
+enum imap_pool_notified {
+    IMAP_POOL_NOTIFIED_OFF,
+    IMAP_POOL_NOTIFIED_PERSONAL, /* of the personal namespace: the server refuses the subtrees */
+    IMAP_POOL_NOTIFIED_ALL       /* of all that `notify` wanted */
+};
+
 struct imap_pool_events {
     /* Connection 0 is about to select the mailbox, and the server offers QRESYNC (RFC 7162 3.2.5): it can
      * tell in the same round trip what has changed. True: since what is in *since_out. May be NULL. */
@@ -59,8 +73,22 @@ struct imap_pool_events {
      * of an EXPUNGE's or FETCH's message where known, else 0. */
     void (*untagged)(void *arg, unsigned connection, const char *mailbox,
                      const struct imap_response *response, uint32_t uid);
-    /* The account became reachable (error NULL) or unreachable (why). */
+    /* Connection 0 is about to say NOTIFY (RFC 5465), which the server offers along with QRESYNC: after login,
+     * and again now and then. False: it shall not. May be NULL. */
+    bool (*notify)(void *arg, struct imap_pool_notify *wanted_out);
+    /* From now on `elsewhere` tells what happens in mailboxes that connection 0 has not selected, or no longer:
+     * the server refused, had too much to tell (NOTIFICATIONOVERFLOW), or the line is lost. Nothing that is
+     * submitted afterwards reaches the server before NOTIFY has. */
+    void (*notified)(void *arg, enum imap_pool_notified scope);
+    /* A STATUS or LIST that nobody asked for; it may lack what has not changed. initial: in answer to
+     * NOTIFY, before its `notified`. While a LIST is under way, LISTs of NOTIFY's answer that instead. */
+    void (*elsewhere)(void *arg, const struct imap_response *response, bool initial);
+    /* The account became reachable (error NULL) or unreachable (why), or is so for another kind of reason. */
     void (*reachable)(void *arg, const struct imap_error *error);
+    /* on: the lane has begun to idle there (imap_pool_watch): changes since it selected the mailbox were or will
+     * be told as `untagged`. So it stays, also while the lane works there, until `deselected` or this with
+     * on false: it does not idle any more. Not for connection 0. May be NULL. */
+    void (*idling)(void *arg, unsigned connection, const char *mailbox, bool on);
     /* Protocol trace, see session.h; connection tells the lines of several apart. NULL: no trace. */
     void (*trace)(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,
                   size_t len);
@@ -70,6 +98,7 @@ struct imap_pool_options {
     struct imap_endpoint endpoint;
     unsigned connections; /* 1 to 16 */
     bool read_write;      /* SELECT instead of EXAMINE */
+    bool offline;         /* nothing is ever connected: all work fails with IMAP_AGAIN at once */
     /* How to log in; NULL: by endpoint.user and .password, the strongest way offered (auth.h). token is called
      * on the threads of the connections, one at a time. */
     const struct imap_credentials *credentials;
@@ -81,6 +110,18 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
 /* Connects and logs in the watching connection and waits for it, so that a wrong host, certificate or
  * password is known at once: IMAP_AUTH, IMAP_AGAIN, IMAP_PROTO, IMAP_SYS; no retries. */
 enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *err) IMAP_CHECK;
+/* The same, but waits no longer than wait_ms: then IMAP_AGAIN, while the attempt goes on. */
+enum imap_status imap_pool_connect_within(struct imap_pool *pool, unsigned wait_ms,
+                                          struct imap_error *err) IMAP_CHECK;
+/* After either has failed: the account is taken for unreachable, and dialled again as after a loss until it
+ * stands; events.reachable tells. False: it stands already. */
+bool imap_pool_keep_trying(struct imap_pool *pool);
+/* Somebody wants the server: the next attempt is made now, if the last one is some seconds old and has not
+ * shown that the password is wrong. */
+void imap_pool_hurry(struct imap_pool *pool);
+/* Lines may be dead unnoticed, as when the machine has slept: each has to answer a NOOP within seconds (an IDLE
+ * is ended for it) or is lost, and the next attempt to connect is made now. */
+void imap_pool_revalidate(struct imap_pool *pool);
 /* Fails all work with IMAP_CANCEL, says LOGOUT where that is quick, joins the threads. */
 void imap_pool_free(struct imap_pool **pool);
 
@@ -106,6 +147,20 @@ void imap_pool_mailbox_gone(struct imap_pool *pool, const char *mailbox);
  * it asks (RFC 3501 5.2), so each connection that has the mailbox selected sends a NOOP before the next
  * command that needs it: else it might answer that there is no such message. */
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox);
+/* This connection has selected a mailbox of that name that is not the one that was (another UIDVALIDITY, RFC
+ * 3501 2.3.1.1). Others may still have the old one selected, and would answer from it: they select anew before the
+ * next command that needs it. connection UINT_MAX: nobody is known to have the new one. */
+void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, unsigned connection);
+
+/* `notify` has something else to say: connection 0 asks it, and the server, again. */
+void imap_pool_notify_again(struct imap_pool *pool);
+/* The mailboxes (wire names) that lanes should idle on (RFC 2177), the most wanted first, for so many ms or until
+ * the next call, whose list takes the place of this one. As many get a lane as can be had while one is left for
+ * bodies, never more than connections - 2; lanes are opened for it when a mailbox was wanted for a second. Such
+ * a lane does the work of its own mailbox, and leaves it only for what is urgent or has waited long and no other
+ * lane can do; it comes back later. A mailbox that cannot be selected is dropped.
+ * Returns how many of the first get a lane, as things are: 0 also when the server has no IDLE. */
+size_t imap_pool_watch(struct imap_pool *pool, const char *const *mailboxes, size_t count, unsigned for_ms);
 
 /* Capabilities after login; false while none is known. */
 bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out);

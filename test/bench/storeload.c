@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * storeload: how long one large mailbox takes to and from the store, and what it weighs in memory.
+ * storeload: how long one large mailbox takes to and from the store, and what it weighs in memory; and how
+ * long as many bodies take that lie on disk.
  *
  *   storeload DIRECTORY [MESSAGES]      (1000000)
  */
@@ -56,18 +57,55 @@ static void on_mailbox(void *arg, const struct stored_mailbox *mailbox)
     found = *mailbox;
 }
 
-static struct store *open_store(const char *dir)
+static uint32_t kept_count;
+
+static void on_kept(void *arg, const struct kept_row *row)
+{
+    (void)arg, (void)row;
+    kept_count++;
+}
+
+static struct store *open_store(const char *dir, bool with_kept)
 {
     const struct store_events events = {.loaded = on_loaded, .log = on_log};
     const struct imap_endpoint endpoint = {.user = "bench", .host = "localhost"};
     struct imap_error err = {0};
     struct store *store = NULL;
     if (store_open(dir, &endpoint, &events, NULL, &store, &err) != IMAP_OK ||
-        !store_read(store, on_flagset, on_mailbox, NULL)) {
+        !store_read(store, on_flagset, on_mailbox, with_kept ? on_kept : NULL, NULL)) {
         (void)fprintf(stderr, "storeload: %s\n", err.text);
         exit(1);
     }
     return store;
+}
+
+static struct kept_row kept_row(uint64_t n)
+{
+    const uint64_t hash = n * UINT64_C(0x9e3779b97f4a7c15);
+    return (struct kept_row){.key = {.high = hash ^ hash >> 31, .low = n},
+                             .file = (uint32_t)(n >> 16),
+                             .offset = n << 14 & 0x3fffffff,
+                             .size = 2000 + n * 7919 % 100000,
+                             .digest = ~hash,
+                             .used = 29000000 + (uint32_t)(n >> 8)};
+}
+
+/* As a mount would: some hundred at a time. */
+static double write_kept(const char *dir, uint32_t bodies)
+{
+    struct changes changes = {0};
+    struct store *store = open_store(dir, false);
+    const double begun = now_s();
+    store_start(store);
+    for (uint32_t n = 0; n < bodies; n++) {
+        const struct kept_row row = kept_row(n);
+        changes_keep(&changes, &row);
+        if (n % 500 == 0)
+            store_post(store, &changes);
+    }
+    store_post(store, &changes);
+    store_close(&store);
+    return now_s() - begun;
 }
 
 static double write_all(const char *dir, uint32_t messages)
@@ -75,7 +113,7 @@ static double write_all(const char *dir, uint32_t messages)
     struct changes changes = {0};
     struct stored_mailbox mailbox = {
         .id = 1, .name = "INBOX", .name_len = 5, .known = true, .uidvalidity = 1};
-    struct store *store = open_store(dir);
+    struct store *store = open_store(dir, false);
     const double begun_put = now_s();
     changes_forget(&changes, 1);
     for (uint32_t i = 0; i < messages; i++) {
@@ -109,7 +147,7 @@ int main(int argc, char **argv)
     }
     (void)printf("written: %.2f s\n", write_all(argv[1], messages));
     const double begun = now_s();
-    struct store *store = open_store(argv[1]);
+    struct store *store = open_store(argv[1], false);
     const double opened = now_s();
     store_load(store, found.id, found.count, found.digest, NULL);
     store_start(store);
@@ -121,5 +159,10 @@ int main(int argc, char **argv)
     (void)printf("in memory: %.1f bytes a message\n", (double)heap_bytes() / messages);
     const bool right = result == STORE_LOADED && columns.count == messages;
     columns_fini(&columns);
-    return right ? 0 : 1;
+    (void)printf("bodies written: %.2f s\n", write_kept(argv[1], messages));
+    const double reopened = now_s();
+    store = open_store(argv[1], true);
+    (void)printf("opened with bodies: %.3f s\n", now_s() - reopened);
+    store_close(&store);
+    return right && kept_count == messages ? 0 : 1;
 }

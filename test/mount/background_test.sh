@@ -52,6 +52,8 @@ end
 
 run "$common" "$url" "$mnt"
 daemon_pid=$(pids | head -n 1)
+kill -HUP "$daemon_pid"
+ok "SIGHUP does not end it" within 10 ls "$mnt/INBOX"
 ok "SIGTERM unmounts" bash -c "kill '$daemon_pid'"
 ok "and ends it" await 20 none_left
 ok "with nothing left mounted" bash -c "! grep -qF ' $mnt ' /proc/self/mountinfo"

@@ -68,7 +68,7 @@ DOVECOT_CONF="ssl = no" server_start
 refused "a server without STARTTLS" "TLS" -o timeout=5 "imap://user@localhost:$IMAP_PORT/" "$mnt"
 "$dovecot" stop "$work/s"
 
-refused "a server that is gone" "refused" -o $common "$url" "$mnt"
+refused "a server that is gone" "refused" -o "tls=none,timeout=5,cache_dir=$work/empty" "$url" "$mnt"
 check_sanitizers
 
 same "-V" 1 "$(within 5 "$IMAPFS" -V 2>&1 | grep -cE '^imapfs [0-9]+\.[0-9]+')"

@@ -45,11 +45,18 @@ same "of everything" 2035 "$(find "$work/good" -type f | wc -l)"
 mount_stop
 cp -a "$work/good" "$work/backup"
 
-# The server is gone before anything was listed, and what an earlier mount listed is too old.
+# The server is gone before anything was listed.
 export DOVECOT_PORT=$IMAP_PORT
-mount_start timeout=2,poll=0
+mount_start timeout=2,poll=0 "cache_dir=$work/empty"
 server_stop
 breaks "server gone after mounting"
+mount_stop
+
+# And when it was listed by an earlier mount: that is what is shown.
+mount_start timeout=2,poll=0
+within 60 rsync -a --delete "$mnt/" "$work/backup/" >"$work/rsync.out" 2>&1
+echo "with a listing of an earlier mount rsync ends with $?"
+ok "and the backup lost nothing" backup_is_whole
 mount_stop
 server_start
 

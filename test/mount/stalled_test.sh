@@ -61,8 +61,9 @@ killed "stat in a mailbox never listed" stat "$mnt/Trash/1.eml"
 ends "cat" cat "$mnt/Bulk/4.eml"
 ends "reading on" cat "$mnt/Large/1.eml"
 ends "ls of a mailbox never listed" ls "$mnt/Lists/imap"
-ends "ls of a mailbox listed long ago" ls "$mnt/Bulk/"
 ends "stat in a mailbox never listed" stat "$mnt/Sent/1.eml"
+ok "then the server is known to be away" await 10 grep -q 'cannot be reached' "$daemon_log"
+same "and a mailbox listed long ago is listed as it was" 50 "$(within 10 ls "$mnt/Bulk/" | wc -l)"
 readers=()
 begin=$(now_ms)
 for i in {10..20}; do
@@ -79,7 +80,7 @@ ok "with the right bytes" compare_mailbox Bulk
 mount_stop
 
 # Ctrl-C is for all programs that do not ignore it.
-mount_start timeout=60
+mount_start timeout=60 "cache_dir=$work/cold"
 within 10 ls "$mnt/Bulk" >/dev/null
 server_stall
 timeout -s INT 1 cat "$mnt/Bulk/30.eml" >/dev/null 2>&1

@@ -9,166 +9,7 @@
 #ifndef BODY_WORLD_H
 #define BODY_WORLD_H
 
-#include <check.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "body_internal.h"
-#include "cmd.h"
-
-#define WORLD_LANES 3
-#define WORLD_DEADLINE_S 20
-#define WORLD_CHUNK 16384
-
-struct mail {
-    uint32_t uid;
-    uint64_t size, claimed;
-    bool verified, corrected, expunged;
-    uint64_t learnt;    /* what mailbox_learn_size_locked was told last; UINT64_MAX: nothing */
-    uint64_t sent;      /* octets of it that went over the wire */
-    unsigned asked;     /* commands that named it */
-    int64_t drop_after; /* the line is lost after so many octets; -1: never; then reset to -1 */
-    bool nil;           /* NIL instead of its body */
-};
-
-struct job {
-    struct job *next;
-    struct imap_command *command;
-};
-
-struct world {
-    struct account account;
-    struct mailbox mailbox;
-    struct bodies *bodies;
-    struct mail *mails;
-    uint32_t *uids;
-    size_t count;
-    char dir[64];
-    /* how the server misbehaves; set before anything is asked */
-    bool uid_last, ignores_partial, quotes, twice, probe_last, refuses_sets, refuses_probe, keeps_origin;
-    bool silent_probe;
-    int64_t clock_ms; /* what model_now_ms says */
-
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t changed;
-    struct job *jobs, **jobs_tail;
-    bool closing, unreachable;
-    unsigned commands, urgent;
-    size_t longest;
-    int64_t allowance; /* octets that may still be sent; -1: no limit */
-    char log[1 << 16]; /* command lines, for what they ask */
-    pthread_t lanes[WORLD_LANES];
-};
-
-static struct world world;
-
-static char mail_byte(uint32_t uid, uint64_t at)
-{
-    uint64_t x = (at + 1) * UINT64_C(0x9E3779B97F4A7C15) + uid * UINT64_C(0xC2B2AE3D27D4EB4F);
-    return (char)(x >> 56 | 1); /* never NUL */
-}
-
-static struct mail *mail_of(uint32_t uid)
-{
-    for (size_t low = 0, high = world.count; low < high;) {
-        size_t middle = (low + high) / 2;
-        if (world.mails[middle].uid == uid)
-            return &world.mails[middle];
-        if (world.mails[middle].uid < uid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
-/* ---- the model, replaced ---------------------------------------------------------------------------- */
-
-void account_lock(struct account *account)
-{
-    pthread_mutex_lock(&account->lock);
-}
-
-void account_unlock(struct account *account)
-{
-    struct pending pending;
-    bool any = !pending_empty(&account->pending);
-    if (any) {
-        pending = account->pending;
-        pending_init(&account->pending);
-    }
-    pthread_mutex_unlock(&account->lock);
-    if (any)
-        pending_run(account, &pending);
-}
-
-int64_t model_now_ms(void)
-{
-    return __atomic_load_n(&world.clock_ms, __ATOMIC_RELAXED);
-}
-
-struct account *mailbox_account(const struct mailbox *mailbox)
-{
-    return mailbox->account;
-}
-
-const char *mailbox_wire_name(const struct mailbox *mailbox)
-{
-    return mailbox->wire;
-}
-
-uint32_t mailbox_message_id_locked(const struct mailbox *mailbox)
-{
-    return mailbox->message_id;
-}
-
-const uint32_t *mailbox_uids_locked(const struct mailbox *mailbox, size_t *count_out)
-{
-    (void)mailbox;
-    *count_out = world.count;
-    return world.uids;
-}
-
-size_t mailbox_position_locked(const struct mailbox *mailbox, uint32_t uid)
-{
-    (void)mailbox;
-    size_t low = 0, high = world.count;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (world.uids[middle] < uid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-bool mailbox_find_locked(const struct mailbox *mailbox, uint32_t uid, struct message *message_out)
-{
-    (void)mailbox;
-    const struct mail *mail = mail_of(uid);
-    if (!mail)
-        return false;
-    *message_out = (struct message){.uid = uid,
-                                    .size = mail->claimed,
-                                    .size_verified = mail->verified,
-                                    .size_corrected = mail->corrected};
-    return true;
-}
-
-void mailbox_learn_size_locked(struct mailbox *mailbox, uint32_t message_id, uint32_t uid, uint64_t size)
-{
-    struct mail *mail = mail_of(uid);
-    ck_assert_uint_eq(message_id, mailbox->message_id);
-    mail->corrected |= size != mail->claimed;
-    mail->learnt = mail->claimed = size;
-    mail->verified = true;
-}
+#include "body_model.h"
 
 /* ---- the server --------------------------------------------------------------------------------------- */
 
@@ -402,6 +243,18 @@ static void *lane_main(void *arg)
     return NULL;
 }
 
+void imap_pool_hurry(struct imap_pool *pool)
+{
+    (void)pool;
+}
+
+void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, unsigned connection)
+{
+    (void)pool;
+    (void)mailbox;
+    (void)connection;
+}
+
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
 {
     (void)pool;
@@ -451,7 +304,31 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
 
 /* ---- its life ------------------------------------------------------------------------------------------- */
 
+static bool world_keeps;       /* there is a store */
 static const char *world_disk; /* mount options of a tmpfs under the spool, or NULL */
+
+/* A mount begins, or, what was kept being told, begins again. */
+static void world_mount(uint64_t cache_size)
+{
+    struct imap_error err = {0};
+    enum imap_status status = bodies_new(&world.account, NULL, world.dir, cache_size, &world.bodies, &err);
+    ck_assert_msg(status == IMAP_OK, "%s", err.text);
+    world.account.bodies = world.bodies;
+    world.mailbox.bodies = NULL;
+    world.closing = false;
+    struct kept_row *rows = world.rows;
+    size_t count = world.row_count;
+    world.rows = malloc((count + 1) * sizeof *rows);
+    world.row_capacity = count + 1;
+    if (count)
+        memcpy(world.rows, rows, count * sizeof *rows);
+    for (size_t i = 0; i < count; i++)
+        bodies_kept(world.bodies, &rows[i]);
+    free(rows);
+    bodies_begin(world.bodies, "box");
+    for (unsigned i = 0; i < WORLD_LANES; i++)
+        ck_assert_int_eq(pthread_create(&world.lanes[i], NULL, lane_main, NULL), 0);
+}
 
 static void world_begin(size_t count, uint64_t cache_size)
 {
@@ -481,15 +358,11 @@ static void world_begin(size_t count, uint64_t cache_size)
     ck_assert_ptr_nonnull(mkdtemp(world.dir));
     if (world_disk)
         ck_assert_int_eq(mount("tmpfs", world.dir, "tmpfs", 0, world_disk), 0);
-    struct imap_error err = {0};
-    enum imap_status status = bodies_new(&world.account, NULL, world.dir, cache_size, &world.bodies, &err);
-    ck_assert_msg(status == IMAP_OK, "%s", err.text);
-    world.account.bodies = world.bodies;
-    for (unsigned i = 0; i < WORLD_LANES; i++)
-        ck_assert_int_eq(pthread_create(&world.lanes[i], NULL, lane_main, NULL), 0);
+    world.store_on = world_keeps;
+    world_mount(cache_size);
 }
 
-static void world_end(void)
+static void world_unmount(void)
 {
     bodies_stop(world.bodies);
     pthread_mutex_lock(&world.lock);
@@ -500,9 +373,20 @@ static void world_end(void)
     for (unsigned i = 0; i < WORLD_LANES; i++)
         pthread_join(world.lanes[i], NULL);
     bodies_free(&world.bodies);
+}
+
+static void world_end(void)
+{
+    world_unmount();
+    if (world_keeps) {
+        char command[sizeof world.dir + 32];
+        snprintf(command, sizeof command, "rm -rf '%s'/*", world.dir);
+        ck_assert_int_eq(system(command), 0);
+    }
     if (world_disk)
         ck_assert_int_eq(umount(world.dir), 0);
     ck_assert_int_eq(rmdir(world.dir), 0); /* the spool has left nothing */
+    free(world.rows);
     free(world.mails);
     free(world.uids);
 }

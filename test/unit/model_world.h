@@ -45,11 +45,19 @@ static struct world {
     unsigned poll_ms;
     bool read_write;
     const char *trash;
+    unsigned notify_again;                   /* how often NOTIFY was to be said again */
+    bool notified;                           /* NOTIFY is agreed upon before anything is asked */
+    bool tells_names;                        /* of directories that appear */
     struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
     size_t status_count;
     bool refuses_status;
+    struct imap_error connect; /* how connecting ends */
+    bool offline;
+    unsigned hurried, revalidated, replaced;
     char last_list[256];
     char gone[64]; /* by imap_pool_mailbox_gone, the last one */
+    size_t grants;     /* so many lanes may watch ... */
+    char watched[256]; /* ... of these: the last call */
     /* what was told */
     char told[65536]; /* "+3 -2 ~1 L" and so on, in order */
     unsigned lines;   /* of log; the last one: */
@@ -164,8 +172,36 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
 
 enum imap_status imap_pool_connect(struct imap_pool *pool, struct imap_error *err)
 {
-    (void)pool, (void)err;
-    return IMAP_OK;
+    (void)pool;
+    if (world.notified && !world.connect.status)
+        world.events.notified(world.account, IMAP_POOL_NOTIFIED_ALL);
+    if (world.connect.status && err)
+        *err = world.connect;
+    return world.connect.status;
+}
+
+enum imap_status imap_pool_connect_within(struct imap_pool *pool, unsigned wait_ms, struct imap_error *err)
+{
+    (void)wait_ms;
+    return imap_pool_connect(pool, err);
+}
+
+bool imap_pool_keep_trying(struct imap_pool *pool)
+{
+    (void)pool;
+    return true;
+}
+
+void imap_pool_hurry(struct imap_pool *pool)
+{
+    (void)pool;
+    world.hurried++;
+}
+
+void imap_pool_revalidate(struct imap_pool *pool)
+{
+    (void)pool;
+    world.revalidated++;
 }
 
 void imap_pool_free(struct imap_pool **pool)
@@ -186,10 +222,34 @@ bool imap_pool_caps(struct imap_pool *pool, struct imap_caps *caps_out)
     return true;
 }
 
+void imap_pool_mailbox_replaced(struct imap_pool *pool, const char *mailbox, unsigned connection)
+{
+    (void)pool;
+    (void)mailbox;
+    (void)connection;
+    world.replaced++;
+}
+
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
 {
     (void)pool;
     (void)mailbox;
+}
+
+void imap_pool_notify_again(struct imap_pool *pool)
+{
+    (void)pool;
+    world.notify_again++;
+}
+
+size_t imap_pool_watch(struct imap_pool *pool, const char *const *mailboxes, size_t count, unsigned for_ms)
+{
+    (void)pool, (void)for_ms;
+    world.watched[0] = '\0';
+    for (size_t i = 0; i < count; i++)
+        snprintf(world.watched + strlen(world.watched), sizeof world.watched - strlen(world.watched), "%s ",
+                 mailboxes[i]);
+    return count < world.grants ? count : world.grants;
 }
 
 unsigned imap_pool_lanes(const struct imap_pool *pool)
@@ -398,6 +458,16 @@ static void tell_child(void *arg, struct mailbox *parent, struct mailbox *child)
     snprintf(world.told + strlen(world.told), 40, "%s ", mailbox_file_name(child));
 }
 
+static void tell_child_new(void *arg, struct mailbox *parent, struct mailbox *child)
+{
+    (void)arg, (void)parent;
+    if (!world.tells_names)
+        return;
+    tell("N:", 0);
+    world.told[strlen(world.told) - 1] = '\0';
+    snprintf(world.told + strlen(world.told), 40, "%s ", mailbox_file_name(child));
+}
+
 static void tell_log(void *arg, int priority, const char *line)
 {
     (void)arg, (void)priority;
@@ -456,6 +526,7 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                           .message_gone = tell_gone,
                                           .message_changed = tell_changed,
                                           .listing_changed = tell_listing,
+                                          .child_new = tell_child_new,
                                           .child_gone = tell_child,
                                           .log = tell_log};
     const struct account_options options = {.endpoint = {.timeout_ms = 10000},
@@ -464,6 +535,7 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                             .root_mailbox = root,
                                             .cache_dir = world.dir,
                                             .cache_size = 1 << 20,
+                                            .offline = world.offline,
                                             .read_write = world.read_write,
                                             .trash = world.trash};
     struct account *account = NULL;

@@ -49,8 +49,13 @@ struct world {
     unsigned up, down, selected, deselected, untagged, overlaps;
     struct imap_error unreachable;
     char selected_name[64], deselected_name[64];
+    char last_heard[80]; /* connection and mailbox of what was untagged */
     unsigned selected_connection;
     uint32_t selected_uidvalidity, selected_exists, last_exists;
+
+    /* lanes that idle: on which mailbox each, "" for none */
+    char idling[IMAP_POOL_MAX][64];
+    unsigned idle_begun, idle_ended; /* as told */
 
     /* QRESYNC */
     bool knows; /* what `since` answers, and with what */
@@ -188,10 +193,20 @@ static inline void on_selected(void *arg, unsigned connection, const struct imap
 static inline void on_deselected(void *arg, unsigned connection, const char *mailbox)
 {
     struct world *world = arg;
-    (void)connection;
     CHANGE(world, {
         world->deselected++;
+        world->idling[connection][0] = '\0';
         snprintf(world->deselected_name, sizeof(world->deselected_name), "%s", mailbox);
+    });
+}
+
+static inline void on_idling(void *arg, unsigned connection, const char *mailbox, bool on)
+{
+    struct world *world = arg;
+    CHANGE(world, {
+        world->idle_begun += on;
+        world->idle_ended += !on;
+        snprintf(world->idling[connection], sizeof(world->idling[connection]), "%s", on ? mailbox : "");
     });
 }
 
@@ -199,9 +214,10 @@ static inline void on_untagged(void *arg, unsigned connection, const char *mailb
                                const struct imap_response *response, uint32_t uid)
 {
     struct world *world = arg;
-    (void)connection, (void)mailbox, (void)uid;
+    (void)uid;
     CHANGE(world, {
         world->untagged++;
+        snprintf(world->last_heard, sizeof(world->last_heard), "%u %s", connection, mailbox ? mailbox : "");
         if (response->type == IMAP_RESP_EXISTS)
             world->last_exists = response->number;
     });
@@ -264,6 +280,7 @@ static inline void world_pool(struct world *world, unsigned connections, unsigne
                                                    .selected = on_selected,
                                                    .deselected = on_deselected,
                                                    .untagged = on_untagged,
+                                                   .idling = on_idling,
                                                    .reachable = on_reachable};
     struct imap_pool_options options = {.endpoint = {.host = "127.0.0.1",
                                                      .port = fake_port(world->server),

@@ -18,6 +18,7 @@
 #include "storefile.h"
 
 #define MAILBOXES 8
+#define KEPT 64 /* remembered of those told */
 #define KEYWORDS "\\Seen $Forwarded work"
 
 static char dir[64], path[128];
@@ -34,6 +35,9 @@ static struct {
     char names[MAILBOXES][64], uses[MAILBOXES][16];
     unsigned mailbox_count;
     struct flagsets flagsets;
+    struct kept_row kept[KEPT];
+    unsigned kept_count;
+    uint64_t kept_sum; /* of their digests */
     void *order[8];
 } told = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -81,6 +85,13 @@ static inline void on_mailbox(void *arg, const struct stored_mailbox *mailbox)
              mailbox->special_use);
 }
 
+static inline void on_kept(void *arg, const struct kept_row *row)
+{
+    (void)arg;
+    told.kept[told.kept_count++ % KEPT] = *row;
+    told.kept_sum += change_kept_digest(row);
+}
+
 static const struct store_events events = {.loaded = on_loaded, .log = on_log};
 
 static inline void setup(void)
@@ -102,7 +113,8 @@ static inline void teardown(void)
 static inline void forget_told(void)
 {
     flagsets_fini(&told.flagsets);
-    told.mailbox_count = told.lines = told.loads = 0;
+    told.mailbox_count = told.lines = told.loads = told.kept_count = 0;
+    told.kept_sum = 0;
     told.line[0] = '\0';
 }
 
@@ -112,7 +124,7 @@ static inline struct store *open_read(void)
     struct store *store = NULL;
     forget_told();
     ck_assert_msg(store_open(dir, &endpoint, &events, NULL, &store, &err) == IMAP_OK, "%s", err.text);
-    if (!store_read(store, on_flagset, on_mailbox, NULL))
+    if (!store_read(store, on_flagset, on_mailbox, on_kept, NULL))
         store_close(&store);
     return store;
 }
@@ -165,6 +177,7 @@ static inline void same_row(const struct row *one, const struct row *other)
     ck_assert_uint_eq(one->size, other->size);
     ck_assert_int_eq(one->date, other->date);
     ck_assert_uint_eq(one->modseq, other->modseq);
+    ck_assert_uint_eq(one->objectid, other->objectid);
     ck_assert_int_eq(one->zone, other->zone);
     ck_assert_uint_eq(one->has, other->has);
 }
@@ -254,6 +267,20 @@ static inline int run_sql(const char *sql)
         code = sqlite3_exec(db, sql, NULL, NULL, NULL);
     sqlite3_close(db);
     return code;
+}
+
+/* The number that the file answers, while no store has it. */
+static inline int64_t ask(const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    const int64_t number = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return number;
 }
 
 static uint64_t seed = 1;

@@ -186,8 +186,8 @@ START_TEST(expunged_while_open)
     mail_of(4)->expunged = mail_of(5)->expunged = true;
     pthread_mutex_unlock(&world.lock);
     account_lock(&world.account);
-    bodies_message_gone_locked(world.bodies, 77, 4);
-    bodies_message_gone_locked(world.bodies, 77, 5);
+    bodies_message_gone_locked(world.bodies, &world.mailbox, 4);
+    bodies_message_gone_locked(world.bodies, &world.mailbox, 5);
     account_unlock(&world.account);
     ck_assert_int_eq(read_range(body, 4, 0, 64 * KB), IMAP_OK); /* what is there stays readable */
     ck_assert_int_eq(read_range(small, 5, 0, 64 * KB), IMAP_OK);
@@ -214,7 +214,7 @@ START_TEST(reset_refuses_what_is_on_its_way)
     waiter_init(&waiter);
     account_lock(&world.account);
     ck_assert(!body_available_locked(body, 800 * KB, 1000, &waiter.wait));
-    bodies_mailbox_reset_locked(world.bodies, 77);
+    bodies_mailbox_reset_locked(world.bodies, &world.mailbox);
     world.mailbox.message_id = 78;
     account_unlock(&world.account);
     ck_assert_int_eq(waiter_await(&waiter), IMAP_GONE);
@@ -447,6 +447,14 @@ START_TEST(larger_than_the_cache)
 }
 END_TEST
 
+static bool no_memory_in_use(void)
+{
+    account_lock(&world.account);
+    const bool none = world.bodies->scarce_bytes == 0 && !world.bodies->scarce;
+    account_unlock(&world.account);
+    return none;
+}
+
 START_TEST(full_disk)
 {
     if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
@@ -461,17 +469,45 @@ START_TEST(full_disk)
     make_large(4, 5 * MB, 5 * MB);
     struct body *held = open_uid(3), *body = open_uid(4);
     ck_assert_int_eq(read_range(held, 3, 0, 5 * MB), IMAP_OK);
-    struct waiter waiter;
-    waiter_init(&waiter);
-    account_lock(&world.account);
-    ck_assert(!body_available_locked(body, 0, 5 * MB, &waiter.wait));
-    account_unlock(&world.account);
-    ck_assert_int_eq(waiter_await(&waiter), IMAP_SYS);
-    ck_assert_int_eq(waiter.sys_errno, ENOSPC);
+    ck_assert_int_eq(read_range(body, 4, 0, 5 * MB), IMAP_OK); /* half of it in memory */
+    ck_assert_uint_gt(world.bodies->scarce_bytes, 0);
+    make_large(5, 100 * MB + 5, 100 * MB + 5); /* more than memory is used for */
+    ck_assert_int_eq(read_all(5), IMAP_OK);
+    ck_assert_uint_lt(wire_octets(5), 101 * MB);
+    ck_assert_int_eq(read_all(6), IMAP_OK);
+    ck_assert_int_eq(read_range(body, 4, 0, 5 * MB), IMAP_OK);
     close_body(body);
     ck_assert_int_eq(read_range(held, 3, 0, 5 * MB), IMAP_OK);
     close_body(held);
+    ck_assert(eventually(no_memory_in_use)); /* when the last command has ended, too */
     ck_assert_int_eq(read_all(4), IMAP_OK);
+    world_end();
+}
+END_TEST
+
+/* All of it has to be held at once: an error that says so, and only for that one. */
+START_TEST(full_disk_and_no_memory)
+{
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+        puts("full_disk_and_no_memory: cannot mount here, left out");
+        return;
+    }
+    world_disk = "size=4m,mode=0700";
+    world_begin(10, CACHE);
+    world.ignores_partial = true;
+    make_large(3, 80 * MB, 80 * MB);
+    struct body *body = open_uid(3);
+    struct waiter waiter;
+    waiter_init(&waiter);
+    account_lock(&world.account);
+    ck_assert(!body_available_locked(body, 79 * MB, 5, &waiter.wait));
+    account_unlock(&world.account);
+    ck_assert_int_eq(waiter_await(&waiter), IMAP_SYS);
+    ck_assert_int_eq(waiter.sys_errno, ENOSPC);
+    ck_assert_int_eq(read_all(4), IMAP_OK);
+    ck_assert_int_eq(read_range(body, 3, 0, 1 * MB), IMAP_OK); /* what is here stays right */
+    close_body(body);
+    ck_assert(eventually(no_memory_in_use)); /* when the last command has ended, too */
     world_end();
 }
 END_TEST
@@ -526,5 +562,5 @@ UNIT_MAIN("body", small_message_right_and_fetched_once, many_readers_one_downloa
           reset_refuses_what_is_on_its_way, wrong_claims, known_size_contradicted,
           known_size_of_a_large_one_contradicted, odd_servers, quoted_body, nil_is_no_message,
           size_over_the_cap_is_refused, head_of_a_large_one_is_cheap, tail_and_jumps_of_a_large_one,
-          large_one_streams, eviction_spares_what_is_open, larger_than_the_cache, full_disk, unwritable_spool,
-          stop_ends_every_wait)
+          large_one_streams, eviction_spares_what_is_open, larger_than_the_cache, full_disk,
+          full_disk_and_no_memory, unwritable_spool, stop_ends_every_wait)

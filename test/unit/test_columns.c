@@ -110,12 +110,44 @@ START_TEST(modseq_only_when_used)
 }
 END_TEST
 
+START_TEST(object_ids_only_when_used)
+{
+    insert(1);
+    insert(2);
+    ck_assert_ptr_null(columns.objectid);
+    const struct row named = {.uid = 2, .objectid = 77};
+    ck_assert(!columns_update(&columns, 1, &named));
+    ck_assert_uint_eq(columns.objectid[0], 0);
+    const struct row unnamed = {.uid = 2, .flagset = 5, .has = ROW_FLAGS};
+    ck_assert(columns_update(&columns, 1, &unnamed)); /* tells nothing of it */
+    for (uint32_t uid = 200; uid > 2; uid--) {
+        const struct row row = {.uid = uid, .objectid = uid % 3 ? uid : 0, .has = ROW_FLAGS};
+        columns_insert(&columns, &row);
+    }
+    columns_remove(&columns, 0);
+    uint8_t drop[199] = {0};
+    for (size_t at = 0; at < columns.count; at++)
+        drop[at] = columns.uid[at] % 5 == 0;
+    columns_compact(&columns, drop);
+    size_t at = 0;
+    for (uint32_t uid = 2; uid <= 200; uid++) {
+        struct row row;
+        if (uid % 5 == 0)
+            continue;
+        columns_get(&columns, at++, &row);
+        ck_assert_uint_eq(row.uid, uid);
+        ck_assert_uint_eq(row.objectid, uid == 2 ? 77 : uid % 3 ? uid : 0);
+    }
+    ck_assert_uint_eq(at, columns.count);
+}
+END_TEST
+
 START_TEST(rows_are_sorted_and_folded)
 {
     struct row rows[] = {
         {.uid = 9, .flagset = 1, .has = ROW_FLAGS},
         {.uid = 3, .flagset = 1, .size = 30, .date = 300, .zone = -60, .has = ROW_ALL},
-        {.uid = 9, .size = 90, .has = ROW_SIZE},
+        {.uid = 9, .size = 90, .objectid = 5, .has = ROW_SIZE},
         {.uid = 3, .flagset = 2, .size = 99, .has = ROW_FLAGS},
         {.uid = 9, .flagset = 4, .has = ROW_FLAGS},
         {.uid = 1, .has = ROW_DATE, .date = 100},
@@ -130,6 +162,7 @@ START_TEST(rows_are_sorted_and_folded)
     ck_assert_uint_eq(rows[1].has, ROW_ALL);
     ck_assert_uint_eq(rows[2].uid, 9);
     ck_assert_uint_eq(rows[2].flagset, 4);
+    ck_assert_uint_eq(rows[2].objectid, 5);
     ck_assert_uint_eq(rows[2].size, 90);
     ck_assert_uint_eq(rows[2].has, ROW_FLAGS | ROW_SIZE);
 }
@@ -166,6 +199,7 @@ int main(void)
     tcase_add_test(tcase, removes);
     tcase_add_test(tcase, a_proven_size_yields_to_no_claim);
     tcase_add_test(tcase, modseq_only_when_used);
+    tcase_add_test(tcase, object_ids_only_when_used);
     tcase_add_test(tcase, rows_are_sorted_and_folded);
     tcase_add_test(tcase, any_order_is_sorted);
     suite_add_tcase(suite, tcase);

@@ -87,6 +87,11 @@ static void check_extensions(const struct imap_response *response, int index)
         ck_assert_uint_eq(fetch->uid, 7);
         ck_assert_uint_eq(fetch->size, 8);
         break;
+    case 5: /* which it may not say, but all else holds */
+        ck_assert_uint_eq(fetch->has, IMAP_FETCH_EMAILID | IMAP_FETCH_UID);
+        ck_assert_ptr_null(fetch->emailid);
+        ck_assert_uint_eq(fetch->uid, 7);
+        break;
     default:
         ck_abort();
     }
@@ -103,8 +108,9 @@ START_TEST(attributes_of_extensions)
         "\"Muy Importante\") UID 9)\r\n"
         "* 25996 UIDFETCH (FLAGS (\\Seen))\r\n"
         "* 1 FETCH (NEW (1 2 (3)) UID 7 X-OTHER \"v\" RFC822.SIZE 8 ANNOTATION (/comment (value.priv "
-        "\"x\")))\r\n",
-        "", check_extensions, 5);
+        "\"x\")))\r\n"
+        "* 1 FETCH (EMAILID NIL UID 7)\r\n",
+        "", check_extensions, 6);
 }
 END_TEST
 

@@ -5,9 +5,11 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "node.h"
 #include "ops.h"
 #include "unit_main.h"
 
@@ -82,6 +84,17 @@ const char *mailbox_file_name(const struct mailbox *mailbox)
 uint64_t mailbox_generation_locked(const struct mailbox *mailbox)
 {
     return mailbox->generation;
+}
+
+static size_t retired_count;
+
+size_t op_file_retired_locked(struct fs *fs, fuse_ino_t **inos_out)
+{
+    (void)fs;
+    *inos_out = retired_count ? malloc(retired_count * sizeof(fuse_ino_t)) : NULL;
+    for (size_t i = 0; i < retired_count; i++)
+        (*inos_out)[i] = node_number(77, (uint32_t)i + 1);
+    return retired_count;
 }
 
 /* ---- libfuse: a diary; it can be held up as by a kernel that waits for a lock --------------------- */
@@ -226,11 +239,25 @@ START_TEST(listing_that_the_kernel_keeps)
 }
 END_TEST
 
+START_TEST(open_files_of_a_mailbox_made_anew)
+{
+    struct notify *notify = set_up();
+
+    retired_count = 2;
+    notify_gone(notify, &inbox, 7);
+    await("entry 5/7.eml\n");
+    await("inode 77.1 0\n");
+    await("inode 77.2 0\n");
+    notify_free(&notify);
+    retired_count = 0;
+}
+END_TEST
+
 START_TEST(root_and_children)
 {
     struct notify *notify = set_up();
 
-    notify_child_gone(notify, &root, &inbox);
+    notify_child(notify, &root, &inbox);
     await("inode 0.1 -1\n"); /* FUSE_ROOT_ID */
     await("entry 0/INBOX\n");
     notify_free(&notify);
@@ -289,5 +316,5 @@ START_TEST(stop_takes_no_more)
 END_TEST
 
 UNIT_MAIN("notify", nothing_before_the_start, gone_message, new_message_matters_only_where_it_was_denied,
-          too_many_denied_names, listing_that_the_kernel_keeps, root_and_children, storms_coalesce,
-          changes_are_pending_until_told, stop_takes_no_more)
+          too_many_denied_names, listing_that_the_kernel_keeps, open_files_of_a_mailbox_made_anew,
+          root_and_children, storms_coalesce, changes_are_pending_until_told, stop_takes_no_more)

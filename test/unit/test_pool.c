@@ -208,6 +208,33 @@ START_TEST(lanes_look_for_what_others_have_seen)
 }
 END_TEST
 
+/* One connection finds another mailbox under the same name: nothing more is asked of the old one. */
+START_TEST(who_has_the_old_mailbox_selects_anew)
+{
+    struct world *world = connected(2);
+
+    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_OK);
+    await_ask(ask_with(world, "A", 0, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+    imap_pool_mailbox_replaced(world->pool, "B", 0);
+    await_ask(ask_with(world, "A", 0, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+    ck_assert_uint_eq(seen(world, 1, "EXAMINE"), 1);
+    imap_pool_mailbox_replaced(world->pool, "A", 0);
+    for (int i = 0; i < 2; i++) {
+        await_ask(ask_with(world, "A", IMAP_POOL_URGENT, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+        ck_assert_uint_eq(seen(world, 1, "EXAMINE"), 2);
+    }
+    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_OK);
+    ck_assert_uint_eq(seen(world, 0, "EXAMINE"), 1);
+    imap_pool_mailbox_replaced(world->pool, "A", 1);
+    await_ask(ask_with(world, "A", 0, 100, "UID FETCH", "1 (FLAGS)"), IMAP_OK);
+    ck_assert_uint_eq(seen(world, 1, "EXAMINE"), 2);
+    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_OK);
+    ck_assert_uint_eq(seen(world, 0, "EXAMINE"), 2);
+    ck_assert_uint_eq(fake_connections(world->server), 2);
+    world_free(world);
+}
+END_TEST
+
 /* Two mailboxes, two lanes, each busy once at the same time: from then on each lane keeps its own. */
 START_TEST(lanes_keep_their_mailbox)
 {
@@ -626,6 +653,7 @@ int main(void)
     tcase_add_test(tcase, responses_reach_who_asked);
     tcase_add_test(tcase, the_watcher_helps_while_there_is_no_lane);
     tcase_add_test(tcase, lanes_look_for_what_others_have_seen);
+    tcase_add_test(tcase, who_has_the_old_mailbox_selects_anew);
     tcase_add_test(tcase, lanes_keep_their_mailbox);
     tcase_add_test(tcase, one_connection_changes_seldom);
     tcase_add_loop_test(tcase, nobody_starves, 0, 2);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool when lines are lost, stall or cannot be had: every command ends exactly once, in time. */
+#include <limits.h>
+
 #include "pool_help.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -71,6 +73,39 @@ static struct world *lose(struct burst *burst, const char *verb, const char *wor
     AWAIT(world, burst->submitted);
     return world;
 }
+
+/* The second EXAMINE of the first line and all of "stuck" fail as those of Dovecot may. */
+static bool deleted_under_us(struct fake_client *client, const char *tag, const char *command, bool *stop,
+                             void *arg)
+{
+    struct world *world = arg;
+    char line[100];
+
+    (void)stop;
+    if (strncmp(command, "EXAMINE", 7) != 0 ||
+        (!strstr(command, "stuck") && (client->index > 0 || !seen(world, 0, "NOOP"))))
+        return false;
+    snprintf(line, sizeof(line), "%s NO Mailbox was deleted under us\r\n", tag);
+    fake_send(client, line);
+    return true;
+}
+
+START_TEST(a_session_that_cannot_select_any_more)
+{
+    struct world *world = world_new();
+
+    world->hook = deleted_under_us;
+    world_pool(world, 1, 10000);
+    world_connect(world);
+    await_ask(ask_noop(world, "A", 0, 100), IMAP_OK);
+    imap_pool_mailbox_replaced(world->pool, "A", UINT_MAX);
+    await_ask(ask_noop(world, "A", 0, 100), IMAP_OK);
+    ck_assert_uint_eq(fake_connections(world->server), 2);
+    await_ask(ask_noop(world, "stuck", 0, 100), IMAP_NO); /* a new session did not help */
+    ck_assert_uint_eq(fake_connections(world->server), 3);
+    world_free(world);
+}
+END_TEST
 
 START_TEST(commands_in_flight_end_once)
 {
@@ -281,74 +316,6 @@ END_TEST
 
 /* ---- outages ------------------------------------------------------------------------------------------ */
 
-START_TEST(an_outage_and_its_end)
-{
-    struct world *world = impatient(2, 600);
-
-    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_OK);
-    fake_refuse(world->server, true);
-    fake_drop_all(world->server, false);
-    AWAIT(world, world->deselected == 1);
-    AWAIT(world, world->down == 1);
-    ck_assert_str_ne(world->unreachable.text, "");
-
-    /* within the grace work waits; then it ends, and new work ends at once */
-    struct ask *waiting = ask_noop(world, "A", 0, 0);
-    await_ask(waiting, IMAP_AGAIN);
-    ck_assert_str_ne(waiting->text, "");
-    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_AGAIN);
-    int64_t begin = imap_net_now();
-    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_AGAIN);
-    ck_assert_int_lt(elapsed(begin), 200);
-
-    fake_refuse(world->server, false);
-    AWAIT(world, world->up == 2);
-    await_ask(ask_noop(world, "A", 0, 0), IMAP_OK);
-    await_ask(ask_noop(world, "A", IMAP_POOL_WATCHER, 0), IMAP_OK);
-    ck_assert_uint_eq(world->down, 1);
-    world_free(world);
-}
-END_TEST
-
-START_TEST(a_short_gap_is_waited_for)
-{
-    struct world *world = impatient(2, 10000);
-
-    await_ask(ask_noop(world, "A", 0, 0), IMAP_OK);
-    fake_refuse(world->server, true);
-    fake_drop_all(world->server, false);
-    AWAIT(world, world->down == 1);
-    struct ask *work = ask_noop(world, "A", 0, 0);
-    struct ask *watch = ask_noop(world, "A", IMAP_POOL_WATCHER, 0);
-    ck_assert_uint_eq(work->done + watch->done, 0);
-    fake_refuse(world->server, false);
-    await_ask(work, IMAP_OK);
-    await_ask(watch, IMAP_OK);
-    world_free(world);
-}
-END_TEST
-
-/* In a long pause somebody tries again: his work ends at once, but a new attempt is made for the next. */
-START_TEST(new_work_cuts_a_pause_short)
-{
-    struct world *world = world_new();
-
-    world_pool(world, 1, 300);
-    world->pool->timing.backoff_first = world->pool->timing.backoff_max = 3600 * 1000;
-    world->pool->timing.impatient = 100;
-    world_connect(world);
-    fake_refuse(world->server, true);
-    fake_drop_all(world->server, false);
-    AWAIT(world, world->down == 1);
-    await_ask(ask_noop(world, "A", 0, 0), IMAP_AGAIN);
-    fake_refuse(world->server, false);
-    await_ask(ask_noop(world, "A", 0, 0), IMAP_AGAIN);
-    AWAIT(world, world->up == 2);
-    await_ask(ask_noop(world, "A", 0, 0), IMAP_OK);
-    world_free(world);
-}
-END_TEST
-
 /* Refused connections, counted: pauses of 50, 100, 200, 200 ... ms, each three quarters to five. */
 START_TEST(attempts_become_rare)
 {
@@ -532,6 +499,7 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, commands_in_flight_end_once);
+    tcase_add_test(tcase, a_session_that_cannot_select_any_more);
     tcase_add_test(tcase, what_must_not_be_repeated_is_unsure);
     tcase_add_test(tcase, a_bye_tells_why);
     tcase_add_test(tcase, what_was_not_sent_waits_for_the_next_line);
@@ -539,9 +507,6 @@ int main(void)
     tcase_add_test(tcase, a_lost_watcher_is_no_outage);
     tcase_add_test(tcase, a_stall_within_a_literal);
     tcase_add_test(tcase, submitting_is_no_sign_of_life);
-    tcase_add_test(tcase, an_outage_and_its_end);
-    tcase_add_test(tcase, a_short_gap_is_waited_for);
-    tcase_add_test(tcase, new_work_cuts_a_pause_short);
     tcase_add_test(tcase, attempts_become_rare);
     tcase_add_test(tcase, a_flapping_server_is_not_hammered);
     tcase_add_test(tcase, a_lane_makes_room_for_the_watcher);

@@ -450,6 +450,35 @@ START_TEST(another_uidvalidity)
 }
 END_TEST
 
+/* A mailbox deleted under a session that goes on idling. */
+START_TEST(an_error_without_a_command)
+{
+    struct imap_response response = {.type = IMAP_RESP_NO, .text = {.code = IMAP_CODE_ALERT}};
+    first_listing();
+    says(&response, 0);
+    ck_assert(ask_fresh(inbox, &asked)); /* a warning for people */
+    response.text.code = IMAP_CODE_NONE;
+    says(&response, 0);
+    struct imap_command *noop = asks("INBOX", "NOOP"); /* before which the pool selects it anew */
+    ck_assert(!ask_fresh(inbox, &asked));
+    selects("INBOX", 1, 8, 4, 100);
+    told("-1 -2 -3 L ");
+    ends(noop);
+    struct imap_command *fetch = asks("INBOX", WHOLE);
+    answers(fetch, 1, EVERYTHING, 0);
+    ends(fetch);
+    ended(&asked, IMAP_OK);
+    has("1:100 ");
+    says(&response, 0); /* again, so soon: it is looked at when the poll time is over */
+    asks_nothing();
+    world.account->poll_ms = 0;
+    ck_assert(!ask_fresh(inbox, &asked));
+    for (int attempt = 0; attempt < 3; attempt++)
+        ends(asks("INBOX", "NOOP")); /* and it is not selected */
+    ended(&asked, IMAP_AGAIN);
+}
+END_TEST
+
 START_TEST(another_uidvalidity_seen_by_a_lane)
 {
     first_listing();
@@ -645,6 +674,7 @@ int main(void)
                                   new_mail_that_never_comes,
                                   vanished_while_watching,
                                   another_uidvalidity,
+                                  an_error_without_a_command,
                                   another_uidvalidity_seen_by_a_lane,
                                   no_uidvalidity_counts_as_1,
                                   a_lost_line_is_tried_again_but_not_for_ever,

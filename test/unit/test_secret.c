@@ -163,6 +163,20 @@ START_TEST(order_of_the_sources)
 }
 END_TEST
 
+START_TEST(offline_needs_none)
+{
+    struct config config = {
+        .passcmd = (char *)"echo fromcommand", .offline = true, .endpoint = {.user = "u", .host = "h"}};
+    struct imap_error err = {0};
+    char *password = NULL;
+
+    setenv("IMAPFS_PASSWORD", "fromenvironment", 1);
+    ck_assert_int_eq(secret_get(&config, &password, &err), IMAP_OK);
+    ck_assert_ptr_null(password);
+    ck_assert_ptr_null(getenv("IMAPFS_PASSWORD"));
+}
+END_TEST
+
 START_TEST(a_tunnel_may_need_none)
 {
     struct config config = {.endpoint = {.user = "u", .host = "h", .tunnel = "imapd"}};
@@ -178,4 +192,4 @@ END_TEST
 UNIT_MAIN("secret", first_line_of_a_command, much_output_is_read_to_its_end,
           an_agent_left_behind_is_not_waited_for, a_command_that_takes_too_long,
           no_password_where_none_is_needed, failing_commands, first_line_of_a_descriptor,
-          environment_is_emptied, order_of_the_sources, a_tunnel_may_need_none)
+          environment_is_emptied, order_of_the_sources, offline_needs_none, a_tunnel_may_need_none)

@@ -200,6 +200,116 @@ START_TEST(disk_space_comes_back)
 }
 END_TEST
 
+static const char *in_dir(const char *name)
+{
+    static char path[128];
+    snprintf(path, sizeof path, "%s/me.bodies/%s", dir, name);
+    return path;
+}
+
+static struct spool *open_named(void)
+{
+    struct spool *spool = open_here();
+    ck_assert_msg(spool_name(spool, "me.bodies", &err) == IMAP_OK, "%s", err.text);
+    return spool;
+}
+
+static void settle(struct spool *spool)
+{
+    ck_assert_msg(spool_settle(spool, &err) == IMAP_OK, "%s", err.text);
+}
+
+START_TEST(named_files_stay)
+{
+    struct spool *spool = open_named();
+    struct extent extent, other;
+    struct stat st;
+    char buf[16];
+    settle(spool);
+    ck_assert_int_eq(spool_alloc_locked(spool, 5000, &extent, &err), IMAP_OK);
+    ck_assert_uint_eq(spool_number(&extent), 1);
+    ck_assert_int_eq(extent_write(&extent, 0, "0123456789", 10), 0);
+    ck_assert_int_eq(extent_write(&extent, 4999, "x", 1), 0);
+    const uint64_t offset = extent.offset;
+    spool_close(&spool);
+    ck_assert_int_eq(stat(in_dir(""), &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0700);
+    ck_assert_int_eq(stat(in_dir("1"), &st), 0);
+    ck_assert_uint_eq(st.st_mode & 07777, 0600);
+
+    spool = open_named();
+    ck_assert(!spool_claim(spool, 1, offset, 9000, &other)); /* it is not that long */
+    ck_assert(!spool_claim(spool, 2, offset, 10, &other));
+    ck_assert(!spool_claim(spool, 1, offset + 1, 10, &other));
+    ck_assert(!spool_claim(spool, 0, 0, 0, &other));
+    ck_assert(spool_claim(spool, 1, offset, 5000, &other));
+    settle(spool);
+    ck_assert_int_eq(extent_read(&other, 0, buf, 10), 10);
+    ck_assert_mem_eq(buf, "0123456789", 10);
+    ck_assert_int_eq(spool_alloc_locked(spool, 10, &extent, &err), IMAP_OK);
+    ck_assert_uint_eq(spool_number(&extent), 1);
+    ck_assert_uint_ge(extent.offset, offset + 9000); /* nor where somebody believed something to be */
+    spool_release_locked(spool, &extent);
+    spool_release_locked(spool, &other);
+    spool_close(&spool);
+    ck_assert_int_lt(access(in_dir("1"), F_OK), 0); /* nothing was in it any more */
+}
+END_TEST
+
+START_TEST(a_number_is_used_once)
+{
+    struct spool *spool = open_named();
+    struct extent extent, ignored;
+    ck_assert(!spool_claim(spool, 41, 0, 10, &ignored)); /* somebody remembers a file that was removed */
+    settle(spool);
+    ck_assert_int_eq(spool_alloc_locked(spool, 10, &extent, &err), IMAP_OK);
+    ck_assert_uint_eq(spool_number(&extent), 42);
+    ck_assert_int_eq(extent_write(&extent, 0, "0123456789", 10), 0);
+    ck_assert_int_eq(spool_alloc_locked(spool, SPOOL_EXTENT_MAX, &extent, &err), IMAP_OK);
+    ck_assert_uint_eq(spool_number(&extent), 42);
+    ck_assert_int_eq(spool_alloc_locked(spool, SPOOL_EXTENT_MAX, &extent, &err), IMAP_OK);
+    ck_assert_uint_eq(spool_number(&extent), 43);
+    spool_close(&spool);
+}
+END_TEST
+
+START_TEST(what_is_not_ours_is_left_alone)
+{
+    static const char *const names[] = {"README", "1.txt", "01", "99999999999", "+3", "5"};
+    struct spool *spool = open_named();
+    spool_close(&spool);
+    for (unsigned i = 0; i < 5; i++)
+        fclose(fopen(in_dir(names[i]), "w"));
+    ck_assert_int_eq(mkdir(in_dir("4"), 0700), 0);
+    fclose(fopen(in_dir("5"), "w"));
+    spool = open_named();
+    settle(spool);
+    struct extent extent;
+    ck_assert_int_eq(spool_alloc_locked(spool, 10, &extent, &err), IMAP_OK);
+    ck_assert_uint_eq(spool_number(&extent), 6);
+    spool_close(&spool);
+    for (unsigned i = 0; i < 5; i++)
+        ck_assert_int_eq(access(in_dir(names[i]), F_OK), 0);
+    ck_assert_int_eq(access(in_dir("4"), F_OK), 0);
+    ck_assert_int_lt(access(in_dir("5"), F_OK), 0); /* that was ours */
+}
+END_TEST
+
+START_TEST(without_names_after_all)
+{
+    struct spool *spool = open_named();
+    settle(spool);
+    spool_close(&spool);
+    ck_assert_int_eq(chmod(in_dir(""), 0777), 0);
+    spool = open_here();
+    ck_assert_int_eq(spool_name(spool, "me.bodies", &err), IMAP_SYS);
+    struct extent extent;
+    ck_assert_int_eq(spool_alloc_locked(spool, 10, &extent, &err), IMAP_OK);
+    ck_assert_uint_eq(spool_number(&extent), 0);
+    spool_close(&spool);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("spool");
@@ -212,6 +322,10 @@ int main(void)
     tcase_add_test(tcase, a_claim_costs_nothing_and_has_a_cap);
     tcase_add_test(tcase, directory_is_made_private);
     tcase_add_test(tcase, disk_space_comes_back);
+    tcase_add_test(tcase, named_files_stay);
+    tcase_add_test(tcase, a_number_is_used_once);
+    tcase_add_test(tcase, what_is_not_ours_is_left_alone);
+    tcase_add_test(tcase, without_names_after_all);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

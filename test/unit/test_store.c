@@ -74,6 +74,7 @@ START_TEST(changes_say_what_was_put)
                               .size = draw() >> shift,
                               .date = (int64_t)(draw() << shift),
                               .modseq = draw() >> shift,
+                              .objectid = draw() % 3 ? draw() >> shift : 0,
                               .zone = (int16_t)draw(),
                               .has = (uint8_t)(draw() & 0x3f)};
         if (i % 3)
@@ -191,6 +192,27 @@ START_TEST(later_changes_replace_earlier_ones)
 }
 END_TEST
 
+START_TEST(object_ids_are_kept)
+{
+    static const uint64_t ids[] = {1, UINT64_MAX, 0, UINT64_C(1278455344230334865)};
+    struct changes changes = {0};
+    struct columns columns;
+    struct stored_mailbox mailbox = inbox();
+    struct store *store = open_here();
+    for (uint32_t i = 0; i < 4; i++)
+        put(&changes, &mailbox, &(struct row){.uid = i + 1, .objectid = ids[i], .has = ROW_FLAGS});
+    changes_mailbox(&changes, &mailbox);
+    store_post(store, &changes);
+    store_close(&store);
+    store = open_here();
+    ck_assert_int_eq(load(store, &told.mailboxes[0], &columns), STORE_LOADED);
+    ck_assert_uint_eq(columns.count, 4);
+    ck_assert_mem_eq(columns.objectid, ids, sizeof ids);
+    columns_fini(&columns);
+    store_close(&store);
+}
+END_TEST
+
 START_TEST(sets_of_flags_get_numbers_of_their_own)
 {
     struct changes changes = {0};
@@ -226,6 +248,62 @@ START_TEST(sets_of_flags_get_numbers_of_their_own)
     ck_assert_str_eq(flagset_text(&told.flagsets, columns.flagset[1]), "another");
     columns_fini(&columns);
     store_close(&store);
+}
+END_TEST
+
+static void post_line(struct store *store, uint32_t id, uint64_t modseq)
+{
+    struct changes changes = {0};
+    struct stored_mailbox mailbox = inbox();
+    mailbox.id = id;
+    mailbox.modseq = modseq;
+    changes_put(&changes, id, &(struct row){.uid = (uint32_t)modseq, .has = ROW_FLAGS});
+    changes_mailbox(&changes, &mailbox);
+    store_post(store, &changes);
+}
+
+static void post_forget(struct store *store, uint32_t id)
+{
+    struct changes changes = {0};
+    changes_forget(&changes, id);
+    store_post(store, &changes);
+}
+
+/* A line for each message that somebody reads is told, and one a transaction is written: the last. */
+START_TEST(a_transaction_writes_each_mailbox_once)
+{
+    write_sample();
+    ck_assert_int_eq(run_sql("CREATE TABLE writes (id, modseq); CREATE TRIGGER t AFTER INSERT ON mailboxes"
+                             " BEGIN INSERT INTO writes VALUES (new.id, new.modseq); END"),
+                     SQLITE_OK);
+    struct store *store = open_read();
+    for (uint64_t n = 1; n <= 500; n++) {
+        post_line(store, 1, n);
+        post_line(store, 2, 1000 + n);
+        if (n % 100 == 0)
+            post_forget(store, 2);
+        post_line(store, 3, n);
+        post_line(store, 3, n + 1);
+        if (n > 250 && n < 260) {
+            post_forget(store, 3);
+            post_line(store, 3, 7);
+        }
+    }
+    post_forget(store, 9);
+    store_start(store); /* so all of it is one transaction */
+    store_close(&store);
+    ck_assert_int_eq(ask("SELECT count(*) FROM writes"), 2);
+    ck_assert_int_eq(ask("SELECT modseq FROM writes WHERE id = 1"), 500);
+    ck_assert_int_eq(ask("SELECT modseq FROM writes WHERE id = 3"), 501);
+    ck_assert_int_eq(ask("SELECT count(*) FROM mailboxes"), 2);
+    ck_assert_int_eq(ask("SELECT count(*) FROM messages WHERE mailbox = 2"), 0);
+    ck_assert_int_eq(ask("SELECT count(*) FROM messages WHERE mailbox = 3"), 501 - 259 + 1);
+    store = open_read();
+    post_forget(store, 1);
+    post_line(store, 1, 5); /* and again it is there */
+    store_start(store);
+    store_close(&store);
+    ck_assert_int_eq(ask("SELECT modseq FROM mailboxes WHERE id = 1"), 5);
 }
 END_TEST
 
@@ -295,7 +373,7 @@ END_TEST
 
 /* ---- kill -9 ---------------------------------------------------------------------------------------- */
 
-/* What group n does: two messages come, one changes, one goes. So the state after n groups is known. */
+/* What group n does: two messages come, one changes, one goes, and their bodies likewise. So the state after n groups is known. */
 static bool model_has(uint32_t groups, uint32_t uid)
 {
     return uid <= 2 * groups && !(uid % 4 == 1 && uid + 8 <= 2 * groups);
@@ -307,15 +385,27 @@ static struct row model_row(uint32_t groups, uint32_t uid)
     return (struct row){.uid = uid, .size = uid * 10ull + changed, .date = uid, .has = ROW_SIZE | ROW_DATE};
 }
 
+static struct kept_row model_body(const struct row *row)
+{
+    return (struct kept_row){.key = {.high = row->uid * UINT64_C(0x9e3779b97f4a7c15), .low = row->uid},
+                             .file = row->uid / 64,
+                             .size = row->size};
+}
+
 static void group(struct changes *changes, struct stored_mailbox *mailbox, uint32_t n)
 {
     for (uint32_t uid = n > 6 ? 2 * n - 12 : 1; uid <= 2 * n; uid++) {
         const bool before = model_has(n - 1, uid), after = model_has(n, uid);
         const struct row old = model_row(n - 1, uid), new = model_row(n, uid);
-        if (before && (!after || old.size != new.size))
+        const struct kept_row old_body = model_body(&old), new_body = model_body(&new);
+        if (before && (!after || old.size != new.size)) {
             drop(changes, mailbox, &old);
-        if (after && (!before || old.size != new.size))
+            changes_unkeep(changes, &old_body.key);
+        }
+        if (after && (!before || old.size != new.size)) {
             put(changes, mailbox, &new);
+            changes_keep(changes, &new_body);
+        }
     }
     mailbox->modseq = n;
     changes_mailbox(changes, mailbox);
@@ -358,16 +448,21 @@ static void check_prefix(uint32_t certain)
     ck_assert_uint_ge(groups, certain);
     ck_assert_int_eq(load(store, &told.mailboxes[0], &columns), STORE_LOADED);
     size_t at = 0;
+    uint64_t kept_sum = 0;
     for (uint32_t uid = 1; uid <= 2 * groups + 2; uid++) {
         if (!model_has(groups, uid))
             continue;
         const struct row expected = model_row(groups, uid);
+        const struct kept_row body = model_body(&expected);
+        kept_sum += change_kept_digest(&body);
         struct row row;
         ck_assert_uint_lt(at, columns.count);
         columns_get(&columns, at++, &row);
         same_row(&row, &expected);
     }
     ck_assert_uint_eq(at, columns.count);
+    ck_assert_uint_eq(told.kept_count, at);
+    ck_assert_uint_eq(told.kept_sum, kept_sum);
     columns_fini(&columns);
     store_close(&store);
 }
@@ -406,7 +501,9 @@ int main(void)
         an_ordinary_row_is_small,
         what_is_written_is_read,
         later_changes_replace_earlier_ones,
+        object_ids_are_kept,
         sets_of_flags_get_numbers_of_their_own,
+        a_transaction_writes_each_mailbox_once,
         nobody_waits_for_another_mailbox,
         the_queue_is_bounded,
         loads_are_given_up,

@@ -111,6 +111,9 @@ START_TEST(tables_that_do_not_fit_are_set_aside)
         "DROP TABLE mailboxes",
         "DROP TABLE messages",
         "DROP TABLE flagsets",
+        "DROP TABLE kept",
+        "ALTER TABLE kept DROP COLUMN sum",
+        "ALTER TABLE kept RENAME TO other; CREATE TABLE kept AS SELECT * FROM other",
         "ALTER TABLE messages RENAME COLUMN zone TO area",
         "ALTER TABLE mailboxes DROP COLUMN digest",
         "ALTER TABLE messages RENAME TO other; CREATE TABLE messages AS SELECT * FROM other", /* no key */
@@ -128,13 +131,13 @@ START_TEST(a_later_version_is_left_alone)
 {
     struct store *store = NULL;
     write_sample();
-    ck_assert_int_eq(run_sql("PRAGMA user_version = 2"), SQLITE_OK);
+    ck_assert_int_eq(run_sql("PRAGMA user_version = 3"), SQLITE_OK);
     forget_told();
     ck_assert_int_eq(store_open(dir, &endpoint, &events, NULL, &store, &err), IMAP_LIMIT);
     ck_assert_ptr_null(store);
     ck_assert_ptr_nonnull(strstr(err.text, "later version"));
     ck_assert_uint_eq(told.lines, 0);
-    ck_assert_int_eq(run_sql("PRAGMA user_version = 1"), SQLITE_OK);
+    ck_assert_int_eq(run_sql("PRAGMA user_version = 2"), SQLITE_OK);
     expect_sample();
 }
 END_TEST
@@ -199,7 +202,7 @@ static bool all_or_nothing(uint32_t count)
     forget_told();
     if (store_open(dir, &endpoint, &events, NULL, &store, &err) != IMAP_OK)
         return false;
-    if (store_read(store, on_flagset, on_mailbox, NULL)) {
+    if (store_read(store, on_flagset, on_mailbox, on_kept, NULL)) {
         store_start(store);
         for (unsigned i = 0; i < told.mailbox_count; i++) {
             ck_assert_str_eq(told.names[i], "INBOX");
@@ -222,7 +225,8 @@ START_TEST(a_truncated_file_shows_nothing_wrong)
     ck_assert(all_or_nothing(40));
     for (size_t len = 0; len < size; len += 1 + size / 97) {
         write_file(bytes, len);
-        ck_assert(!all_or_nothing(40));
+        if (all_or_nothing(40)) /* then only the last page is lost, the bodies': an empty one */
+            ck_assert_uint_gt(len, size - 4096);
     }
     free(bytes);
 }
@@ -252,7 +256,7 @@ END_TEST
 START_TEST(absurd_rows_show_nothing_wrong)
 {
     static const char *const damages[] = {
-        "INSERT INTO messages VALUES (1, 4294967296, 0, 0, 0, 0, 0, 0, NULL)",
+        "INSERT INTO messages VALUES (1, 4294967296, 0, 0, 0, 0, 0, 0, 0)",
         "UPDATE messages SET uid = 0 WHERE uid = 7",
         "UPDATE messages SET zone = 40000 WHERE uid = 7",
         "UPDATE messages SET has = 64 WHERE uid = 7",
@@ -262,6 +266,7 @@ START_TEST(absurd_rows_show_nothing_wrong)
         "UPDATE messages SET size = size + 1 WHERE uid = 7",
         "UPDATE messages SET date = date + 1 WHERE uid = 7",
         "UPDATE messages SET modseq = 1 WHERE uid = 7",
+        "UPDATE messages SET objectid = 1 WHERE uid = 7",
         "DELETE FROM messages WHERE uid = 50",
         "DELETE FROM messages",
         "UPDATE flagsets SET flags = x'6f'",
@@ -286,8 +291,8 @@ START_TEST(absurd_rows_show_nothing_wrong)
     }
     /* nobody asks for these */
     write_file(bytes, size);
-    ck_assert_int_eq(run_sql("INSERT INTO messages VALUES (1, 0, 0, 0, 0, 0, 0, 0, NULL);"
-                             "INSERT INTO messages VALUES (1, -5, 0, 0, 0, 0, 0, 0, NULL)"),
+    ck_assert_int_eq(run_sql("INSERT INTO messages VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0);"
+                             "INSERT INTO messages VALUES (1, -5, 0, 0, 0, 0, 0, 0, 0)"),
                      SQLITE_OK);
     ck_assert(all_or_nothing(50));
     free(bytes);

@@ -225,6 +225,21 @@ START_TEST(refused_is_told_at_once)
 }
 END_TEST
 
+/* Without a network there are no names: the resolver says one or the other. */
+START_TEST(no_such_host_name)
+{
+    struct imap_endpoint endpoint = local("993");
+    struct imap_transport *transport = NULL;
+    struct imap_error err = {0};
+
+    endpoint.host = "no-such-host.invalid";
+    enum imap_status status = imap_tcp_open(&endpoint, imap_net_now() + 30000, -1, &transport, &err);
+    ck_assert_int_ne(status, IMAP_OK);
+    ck_assert_msg(status == IMAP_AGAIN || err.sys_errno == EHOSTUNREACH, "%s", err.text);
+    ck_assert_ptr_nonnull(strstr(err.text, "no-such-host.invalid"));
+}
+END_TEST
+
 START_TEST(no_such_port_name)
 {
     struct imap_endpoint endpoint = local("no-such-service");
@@ -328,6 +343,7 @@ int main(void)
     tcase_add_test(tcase, a_reset_is_an_error_and_no_signal);
     tcase_add_test(tcase, socket_is_tuned);
     tcase_add_test(tcase, refused_is_told_at_once);
+    tcase_add_test(tcase, no_such_host_name);
     tcase_add_test(tcase, no_such_port_name);
     tcase_add_test(tcase, black_hole_ends_by_the_deadline);
     tcase_add_test(tcase, cancelling_ends_connecting);

@@ -316,6 +316,20 @@ START_TEST(namespaces_that_list_leaves_out)
 }
 END_TEST
 
+/* As many letters as INBOX has, which stands for itself alone. */
+START_TEST(a_namespace_is_not_covered_by_inbox)
+{
+    const struct imap_namespace_entry other = {.prefix = "other/", .delimiter = '/'};
+    const struct imap_namespace_entry inbox = {.prefix = "inbox/", .delimiter = '/'};
+    cap("NAMESPACE");
+    world.namespaces = (struct imap_namespaces){.personal = &inbox, .other = &other};
+    put("INBOX", '/', 0);
+    open_tree();
+    ck_assert_uint_eq(world.listed, 2);
+    ck_assert_str_eq(world.last_list, "LIST \"\" \"other/*\"");
+}
+END_TEST
+
 START_TEST(one_mailbox_as_root)
 {
     static const struct {
@@ -378,6 +392,7 @@ int main(void)
                                   how_list_is_asked,
                                   subscriptions_by_lsub,
                                   namespaces_that_list_leaves_out,
+                                  a_namespace_is_not_covered_by_inbox,
                                   a_mailbox_that_cannot_be_selected_any_more,
                                   NULL};
     Suite *suite = suite_create("tree");

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../imap/mem.h"
+#include "mailbox_internal.h"
+#include "sync.h"
+
+/* "Archive/2024"; "" for the top. */
+static char *path_of(const struct mailbox *mailbox)
+{
+    size_t len = 0;
+    for (const struct mailbox *at = mailbox; at->parent; at = at->parent)
+        len += strlen(at->file) + 1;
+    char *path = imap_xcalloc(len + 1, 1);
+    char *end = path + (len ? len - 1 : 0);
+    for (const struct mailbox *at = mailbox; at->parent; at = at->parent) {
+        const size_t part = strlen(at->file);
+        end -= part;
+        memcpy(end, at->file, part);
+        if (end > path)
+            *--end = '/';
+    }
+    return path;
+}
+
+/* ---- mailboxes -------------------------------------------------------------------------------------- */
+
+static bool used_before(const struct mailbox *one, const struct mailbox *other)
+{
+    return one->used_ms != other->used_ms ? one->used_ms > other->used_ms : one->proven_ms > other->proven_ms;
+}
+
+/* Those used last, in order. */
+static size_t choose(const struct account *account, const struct mailbox *chosen[STATUS_MAILBOXES_MAX])
+{
+    size_t count = 0;
+    for (const struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next) {
+        if (mailbox->gone || !mailbox->known)
+            continue;
+        size_t at = count;
+        while (at && used_before(mailbox, chosen[at - 1]))
+            at--;
+        if (at == STATUS_MAILBOXES_MAX)
+            continue;
+        if (count < STATUS_MAILBOXES_MAX)
+            count++;
+        for (size_t i = count - 1; i > at; i--)
+            chosen[i] = chosen[i - 1];
+        chosen[at] = mailbox;
+    }
+    return count;
+}
+
+static enum status_watch watched_by(const struct account *account, const struct mailbox *mailbox, bool idle)
+{
+    if (mailbox->cover.by & COVER_IDLE || (account->watch.selected == mailbox && idle))
+        return STATUS_IDLE;
+    if (mailbox->cover.by & COVER_NOTIFY)
+        return STATUS_NOTIFY;
+    return STATUS_POLL;
+}
+
+static enum status_freshness freshness_of(const struct account *account, const struct mailbox *mailbox)
+{
+    if (mailbox->sync)
+        return STATUS_SYNCING;
+    if (watch_current_locked(account, mailbox))
+        return STATUS_CURRENT;
+    return mailbox_is_fresh_locked(mailbox) ? STATUS_FRESH : STATUS_OLD;
+}
+
+static void take_mailboxes(struct account *account, struct status *status)
+{
+    const struct mailbox *chosen[STATUS_MAILBOXES_MAX];
+    const bool idle = imap_caps_has(&status->caps, IMAP_CAP_IDLE);
+    for (const struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next) {
+        if (mailbox->gone || !mailbox_selectable_locked(mailbox))
+            continue;
+        const enum status_watch by = watched_by(account, mailbox, idle);
+        status->mailbox_total++;
+        status->mailbox_known += mailbox->known;
+        status->mailbox_watched += by != STATUS_POLL;
+        status->notify |= by == STATUS_NOTIFY;
+        status->syncs += mailbox->sync != NULL;
+    }
+    status->mailbox_count = choose(account, chosen);
+    for (size_t i = 0; i < status->mailbox_count; i++)
+        status->mailboxes[i] = (struct status_mailbox){.name = path_of(chosen[i]),
+                                                       .count = chosen[i]->columns.count,
+                                                       .freshness = freshness_of(account, chosen[i]),
+                                                       .by = watched_by(account, chosen[i], idle),
+                                                       .proven_ms = chosen[i]->proven_ms};
+}
+
+static void take_places(struct account *account, struct status *status)
+{
+    for (unsigned i = 0; i < status->pool.count; i++) {
+        const char *wire = status->pool.connections[i].mailbox;
+        const struct mailbox *mailbox = *wire ? tree_find_locked(account, wire, strlen(wire)) : NULL;
+        if (*wire)
+            status->places[i] = mailbox ? path_of(mailbox) : imap_xstrdup(wire);
+    }
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------- */
+
+void status_take(struct account *account, struct status *status)
+{
+    imap_pool_status(account->pool, &status->pool);
+    status->caps_known = imap_pool_caps(account->pool, &status->caps);
+    if (!status->caps_known)
+        imap_caps_clear(&status->caps);
+    status->now = time(NULL);
+    status->opened = account->opened;
+    status->poll_ms = account->poll_ms;
+    account_lock(account);
+    status->listing = account->tree.running != NULL;
+    status->listed_ms = account->tree.listed_ms;
+    bodies_stats_locked(account->bodies, &status->bodies);
+    status->has_store = account->stored.store != NULL;
+    if (status->has_store)
+        store_status(account->stored.store, &status->store);
+    take_mailboxes(account, status);
+    take_places(account, status);
+    account_unlock(account);
+}
+
+void status_fini(struct status *status)
+{
+    for (size_t i = 0; i < status->mailbox_count; i++)
+        free(status->mailboxes[i].name);
+    for (unsigned i = 0; i < status->pool.count; i++)
+        free(status->places[i]);
+    status->mailbox_count = status->pool.count = 0;
+}

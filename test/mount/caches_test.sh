@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# imapfs cache: what is kept of an account from mount to mount, listed, verified and removed.
+. "$(dirname "$0")/lib.sh"
+
+# cache CODE ARGUMENT...: runs it; its exit code must be that. What it says is in $work/out and $work/err.
+cache() {
+    local code=$1
+    shift
+    timeout 20 "$IMAPFS" cache "$@" -o "cache_dir=$work/cache" >"$work/out" 2>"$work/err"
+    same "imapfs cache $*" "$code" $?
+}
+
+said() {
+    grep -qE "$1" "$work/out" || { cat "$work/out" && false; }
+}
+
+complained() {
+    [ "$(grep -cE "$1" "$work/err")" = 1 ] && [ "$(wc -l <"$work/err")" = 1 ] || { cat "$work/err" && false; }
+}
+
+server_start
+"$MAILGEN" bulk "$box/INBOX" 30 2
+"$MAILGEN" one "$box/Other" 70000 5
+account=user@localhost_$IMAP_PORT
+store=$work/cache/$account.db
+
+cache 0
+same "nothing is kept before the first mount" "" "$(<"$work/out")$(<"$work/err")"
+cache 0 purge --all
+cache 1 purge "$account"
+ok "which is said" complained "nothing is kept of $account"
+
+mount_start
+within 10 ls "$mnt/INBOX" "$mnt/Other" >/dev/null
+within 10 cat "$mnt/Other/1.eml" >/dev/null
+cache 0 list
+ok "a mounted one is in use" said "^ +[0-9.]+[KM].* in use +$account$"
+cache 3 verify
+ok "and not verified" said "^$account: in use, not verified$"
+cache 3 purge "$account"
+ok "nor removed" complained "$account is in use and stays"
+ok "really not" test -e "$store"
+ok "the mount goes on" within 10 cat "$mnt/INBOX/3.eml"
+mount_stop
+
+cache 0
+ok "what is kept is counted" said "^ +[0-9.]+K .* +2 +31  [0-9-]{10} [0-9:]{8} +$account$"
+cache 0 verify
+ok "and is well" said "^$account: 2 mailboxes, 31 messages: well$"
+cache 0 verify "$account"
+cache 1 verify nobody@nowhere
+python3 - "$store" <<'END'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("UPDATE messages SET size = size + 1 WHERE uid = 7")
+db.commit()
+END
+cache 1 verify
+ok "damage is found, and where" said "^$account: the listing of INBOX is damaged$"
+same "only there" 1 "$(grep -c 'the listing of' "$work/out")"
+mount_start poll=0
+ok "a mount shows what is right" compare_mailbox INBOX
+mount_stop
+cache 0 verify
+
+ln -s "$work/s" "$work/cache/elsewhere@host_993.bodies"
+mkdir "$work/cache/$account.bodies2"
+cache 2 purge
+cache 2 purge "$account" --all
+cache 0 purge "$account"
+ok "what was removed is said" said "^removed $account.db \([0-9.]+K\)$"
+same "and gone, but for what is not ours" "elsewhere@host_993.bodies $account.bodies2" \
+    "$(find "$work/cache" -mindepth 1 -printf '%f\n' | sort | paste -sd' ')"
+ok "nothing was followed" test -e "$work/s/env"
+mount_start
+ok "after that all is listed anew" compare_mailbox INBOX
+mount_stop
+cache 0 purge --all
+ok "all accounts at once" said "^removed $account.db "
+
+for wrong in "list more" "frobnicate" "verify a b" "--frobnicate" "-o poll=3" "-o cache_dir"; do
+    # shellcheck disable=SC2086
+    cache 2 $wrong
+done
+cache 0 --help
+ok "what there is" said '^ +imapfs cache purge ACCOUNT'
+XDG_CACHE_HOME=$work timeout 10 "$IMAPFS" cache >"$work/out" 2>&1
+same "without cache_dir= it is the usual place" 0 $?
