@@ -29,6 +29,8 @@ struct account_events {
     void (*listing_changed)(void *arg, struct mailbox *mailbox); /* after any number of the above */
     void (*child_new)(void *arg, struct mailbox *parent, struct mailbox *child);
     void (*child_gone)(void *arg, struct mailbox *parent, struct mailbox *child);
+    /* The name means another message now, or none, or one where there was none. */
+    void (*name_changed)(void *arg, struct mailbox *mailbox, const char *name);
     void (*log)(void *arg, int priority, const char *line); /* syslog priorities */
     void (*trace)(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,
                   size_t len); /* NULL: no trace */

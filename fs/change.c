@@ -150,6 +150,15 @@ void changes_unkeep(struct changes *changes, const struct kept_key *key)
     put_key(changes, CHANGE_UNKEEP, key);
 }
 
+void changes_name(struct changes *changes, const struct stored_name *name)
+{
+    put_whole(changes, name->len ? CHANGE_NAME : CHANGE_UNNAME, name->mailbox);
+    reserve(changes, 2 * VARINT_MAX);
+    put_number(changes, name->uidvalidity);
+    put_number(changes, name->uid);
+    put_text(changes, name->file, name->len);
+}
+
 void changes_fini(struct changes *changes)
 {
     free(changes->bytes);
@@ -243,6 +252,14 @@ static void get_kept(struct change_reader *reader, struct change *change)
     row->used = (uint32_t)get_number(reader);
 }
 
+static void get_name(struct change_reader *reader, struct stored_name *name)
+{
+    name->mailbox = (uint32_t)get_number(reader);
+    name->uidvalidity = (uint32_t)get_number(reader);
+    name->uid = (uint32_t)get_number(reader);
+    name->file = get_text(reader, &name->len);
+}
+
 bool change_next(struct change_reader *reader, struct change *change_out)
 {
     if (reader->at == reader->end)
@@ -272,6 +289,11 @@ bool change_next(struct change_reader *reader, struct change *change_out)
     case CHANGE_KEEP:
     case CHANGE_UNKEEP:
         get_kept(reader, change_out);
+        break;
+    case CHANGE_NAME:
+    case CHANGE_UNNAME:
+        get_name(reader, &change_out->name);
+        change_out->id = change_out->name.mailbox;
         break;
     }
     return true;
@@ -333,5 +355,13 @@ uint64_t change_kept_digest(const struct kept_row *row)
     hash = mix(hash, row->offset);
     hash = mix(hash, row->size);
     hash = mix(hash, row->digest);
+    return mix(hash, 0);
+}
+
+uint64_t change_name_digest(const struct stored_name *name)
+{
+    uint64_t hash = mix(MULTIPLIER, name->mailbox);
+    hash = mix(hash, (uint64_t)name->uidvalidity << 32 | name->uid);
+    hash = change_hash(hash, name->file, name->len);
     return mix(hash, 0);
 }

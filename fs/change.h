@@ -22,7 +22,9 @@ enum change_kind {
     CHANGE_MAILBOX, /* the mailbox is now as `mailbox` says, but for its messages */
     CHANGE_FLAGSET, /* from now on the number `flagset` means `text` */
     CHANGE_KEEP,    /* the body with kept.key lies where `kept` says, and nowhere else */
-    CHANGE_UNKEEP   /* the body with kept.key lies nowhere */
+    CHANGE_UNKEEP,  /* the body with kept.key lies nowhere */
+    CHANGE_NAME,    /* the message `name` has that written name, whatever it had */
+    CHANGE_UNNAME   /* the message `name` has none */
 };
 
 /* A mailbox but for its messages. Strings are borrowed. */
@@ -44,12 +46,21 @@ struct stored_mailbox {
     uint64_t digest; /* the sum of change_digest over them */
 };
 
+/* The name under which a message was written. */
+struct stored_name {
+    uint32_t mailbox; /* the store's number for it */
+    uint32_t uidvalidity, uid;
+    const char *file; /* borrowed */
+    size_t len;       /* 0: none */
+};
+
 struct change {
     enum change_kind kind;
     uint32_t id; /* of the mailbox */
     struct row row;
     struct stored_mailbox mailbox;
     struct kept_row kept;
+    struct stored_name name;
     uint32_t flagset;
     const char *text; /* borrowed */
     size_t text_len;
@@ -70,7 +81,8 @@ void changes_mailbox(struct changes *changes, const struct stored_mailbox *mailb
 void changes_flagset(struct changes *changes, uint32_t flagset, const char *text);
 void changes_keep(struct changes *changes, const struct kept_row *row);
 void changes_unkeep(struct changes *changes, const struct kept_key *key);
-void changes_fini(struct changes *changes); /* frees and zeroes */
+void changes_name(struct changes *changes, const struct stored_name *name); /* len 0: CHANGE_UNNAME */
+void changes_fini(struct changes *changes);                                 /* frees and zeroes */
 
 struct change_reader {
     const uint8_t *at, *end;
@@ -87,5 +99,6 @@ uint64_t change_digest(const struct row *row, uint64_t flags);
 uint64_t change_hash(uint64_t seed, const void *bytes, size_t len);
 uint64_t change_mailbox_digest(const struct stored_mailbox *mailbox);
 uint64_t change_kept_digest(const struct kept_row *row);
+uint64_t change_name_digest(const struct stored_name *name);
 
 #endif

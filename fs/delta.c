@@ -7,6 +7,7 @@
  * 2. Before a mailbox was complete once, the kernel has been shown nothing: no notes a message.
  * 3. A size that a literal has proven is not replaced by a claim.
  * 4. The store is told of every row that is not what it was.
+ * 5. The name of a message goes with it.
  */
 #include <stdlib.h>
 
@@ -21,6 +22,8 @@ static void forget(struct mailbox *mailbox, size_t position)
     stored_row_locked(mailbox, &row, NULL);
     if (mailbox->message_id)
         bodies_message_gone_locked(mailbox->account->bodies, mailbox, uid);
+    if (mailbox->written)
+        naming_gone_locked(mailbox, uid);
     if (mailbox->known)
         pending_note_locked(mailbox->account, NOTE_GONE, mailbox, uid, NULL);
 }
@@ -88,6 +91,8 @@ static bool put_row(struct mailbox *mailbox, const struct row *row)
     const bool there = columns_find(&mailbox->columns, row->uid, &at);
     if (!change_row(mailbox, row, there ? &at : NULL))
         return false;
+    if (!there && mailbox->written)
+        naming_new_locked(mailbox, row->uid);
     if (mailbox->known)
         pending_note_locked(mailbox->account, there ? NOTE_CHANGED : NOTE_NEW, mailbox, row->uid, NULL);
     return !there;

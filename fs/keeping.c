@@ -24,7 +24,7 @@
 
 #define TELL_AGAIN_MINUTES 60u /* that it was used; so reading writes next to nothing */
 #define LOG_QUIET_MS 30000
-#define NAME_SIZE 160
+#define FILE_NAME_SIZE 160
 #define OBJECT_TAG UINT64_C(0x6f626a6563740000) /* where other keys have the hash of a name */
 
 static uint32_t minute_now(void)
@@ -242,7 +242,7 @@ static struct spool_place *places_of(const struct kept *kept)
 
 static bool begin_keeping(struct bodies *bodies, const char *name)
 {
-    char dir[NAME_SIZE];
+    char dir[FILE_NAME_SIZE];
     struct imap_error err = {0};
     if (!stored_on_locked(bodies->account))
         return false; /* and why was told */

@@ -30,6 +30,7 @@ void mailbox_free(struct mailbox **mailbox)
     if (!dead)
         return;
     columns_fini(&dead->columns);
+    written_free(&dead->written);
     free(dead->children);
     free(dead->wire);
     free(dead->file);
@@ -311,6 +312,7 @@ void mailbox_reset_locked(struct mailbox *mailbox, uint32_t uidvalidity)
     if (was_known)
         for (size_t i = 0; i < mailbox->columns.count; i++)
             pending_note_locked(account, NOTE_GONE, mailbox, mailbox->columns.uid[i], NULL);
+    naming_reset_locked(mailbox, uidvalidity);
     stored_reset_locked(mailbox);
     columns_fini(&mailbox->columns);
     mailbox->known = false;

@@ -10,6 +10,8 @@
 #include "columns.h"
 #include "cover.h"
 #include "model.h"
+#include "naming.h"
+#include "written.h"
 
 struct sync;
 
@@ -44,6 +46,10 @@ struct mailbox {
     uint64_t modseq;   /* HIGHESTMODSEQ likewise */
     uint64_t generation;
     struct timespec changed;
+
+    struct written *written; /* names of messages; NULL: none */
+    uint32_t written_uidvalidity;
+    bool written_early; /* some of those messages are not in the columns */
 
     struct stored stored;
     struct cover cover;

@@ -204,7 +204,6 @@ static int serve(const struct config *config, char **password, struct daemon *da
     push_free(&fs.push);
     notify_free(&fs.notify);
     listing_fini(&fs.listing);
-    alias_fini(&fs.aliases);
     token_fini(&tokens);
     return rc;
 }

@@ -43,6 +43,7 @@ struct account {
     bool closing;             /* nothing new is begun */
     bool unseen;              /* being opened: the kernel knows nothing, so it is told nothing */
     struct stored_account stored;
+    size_t written_count; /* of names, in all mailboxes */
     struct tree tree;
     struct watch watch;
     struct write write;

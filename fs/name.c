@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../imap/mem.h"
 #include "ids.h"
@@ -37,6 +38,7 @@ static bool percent_means_something(const char *text)
 
 static bool looks_like_message(const char *name)
 {
+    name += *name == '=';
     const size_t digits = strspn(name, "0123456789");
     return digits && strcmp(name + digits, ".eml") == 0;
 }
@@ -237,4 +239,23 @@ uint32_t name_message_uid(const char *file)
             return 0;
     }
     return at != file && strcmp(at, ".eml") == 0 ? (uint32_t)uid : 0;
+}
+
+void name_of_message_aside(uint32_t uid, char file[NAME_SIZE])
+{
+    file[0] = '=';
+    snprintf(file + 1, NAME_SIZE - 1, "%" PRIu32 ".eml", uid);
+}
+
+uint32_t name_message_uid_aside(const char *file)
+{
+    return *file == '=' ? name_message_uid(file + 1) : 0;
+}
+
+bool name_is_writable(const char *file)
+{
+    const size_t len = strlen(file);
+    return len > strlen(".eml") && len < NAME_SIZE && *file != '.' &&
+           strcasecmp(file + len - strlen(".eml"), ".eml") == 0 &&
+           !(*file == '=' && looks_like_message(file));
 }

@@ -4,7 +4,7 @@
  *
  * A component is shown as UTF-8. What a file name cannot hold, or what would mean something else, is
  * written %XX (two upper-case hex digits): '/', control bytes, '%' where it would read as an escape,
- * and the first byte of ".", "..", ".imapfs" and "123.eml". Forms of their own:
+ * and the first byte of ".", "..", ".imapfs", "123.eml" and "=123.eml". Forms of their own:
  *   %-                 the empty component
  *   %~ and the bytes   a component that is not canonical modified UTF-7 (bytes that are no UTF-8 as %XX)
  *   text%#16 hex       a name over 255 bytes, cut, with a hash; also the second of two that would be
@@ -33,5 +33,10 @@ bool name_to_wire(const char *file, char *wire, size_t size, size_t *len_out);
 void name_of_message(uint32_t uid, char file[NAME_SIZE]);
 /* Strictly that form, 1..4294967295, no leading zeros; 0 when it is none. */
 uint32_t name_message_uid(const char *file);
+/* "=1042.eml", for a message whose number is another one's name (naming.h); the two as above. */
+void name_of_message_aside(uint32_t uid, char file[NAME_SIZE]);
+uint32_t name_message_uid_aside(const char *file);
+/* A message may be written under it: it ends in .eml, is not hidden, and is not of the form above. */
+bool name_is_writable(const char *file);
 
 #endif

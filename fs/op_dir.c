@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "attr.h"
-#include "name.h"
+#include "naming.h"
 #include "node.h"
 #include "op_status.h"
 #include "ops.h"
@@ -52,40 +52,43 @@ struct fuse_entry_param op_entry_of(const struct stat *attr)
     };
 }
 
-bool op_message_named_locked(const struct fs *fs, const struct mailbox *mailbox, const char *name,
-                             struct message *message_out)
+bool op_message_named_locked(const struct mailbox *mailbox, const char *name, struct message *message_out)
 {
-    uint32_t uid = name_message_uid(name);
+    const uint32_t uid = naming_uid_locked(mailbox, name);
 
-    if (uid && mailbox_find_locked(mailbox, uid, message_out))
-        return true;
-    uid = alias_find(&fs->aliases, mailbox_dir_id(mailbox), name, mailbox_uidvalidity_locked(mailbox));
-    return uid && mailbox_uidvalidity_locked(mailbox) && mailbox_find_locked(mailbox, uid, message_out);
+    return uid && mailbox_find_locked(mailbox, uid, message_out);
 }
 
-/* A UID that was passed over never comes to be. */
-static bool was_passed_over(const struct mailbox *mailbox, uint32_t uid)
+/* A UID that was passed over never comes to be; one that is there, but goes by another name, is told of when that
+ * changes. (The name of one aside may also come with a directory that takes another's name.) */
+static bool is_certain(const struct mailbox *mailbox, const char *name)
 {
+    const uint32_t number = name_message_uid(name);
+    const uint32_t uid = naming_uid_locked(mailbox, name);
     struct message later;
     size_t hint = 0;
 
-    return mailbox_next_locked(mailbox, uid, &hint, &later);
+    if (!uid)
+        return !name_message_uid_aside(name);
+    return uid == number && mailbox_next_locked(mailbox, uid, &hint, &later);
 }
 
 /* A name that may yet come is absent for a while only. */
-static struct fuse_entry_param absent_message_locked(struct fs *fs, struct mailbox *mailbox, uint32_t uid)
+static struct fuse_entry_param absent_message_locked(struct fs *fs, struct mailbox *mailbox, const char *name)
 {
+    const uint32_t number = name_message_uid(name);
     struct fuse_entry_param entry = {.entry_timeout = fs->absent_seconds};
 
-    if (was_passed_over(mailbox, uid))
+    if (is_certain(mailbox, name))
         entry.entry_timeout = OPS_CACHE_SECONDS;
-    notify_told_absent(fs->notify, mailbox, uid);
+    if (number)
+        notify_told_absent(fs->notify, mailbox, number);
     return entry;
 }
 
 enum answer { ANSWER_ENTRY, ANSWER_ERROR, ANSWER_WAITS };
 
-static enum answer find_message_locked(struct job *job, struct mailbox *mailbox, uint32_t uid,
+static enum answer find_message_locked(struct job *job, struct mailbox *mailbox,
                                        struct fuse_entry_param *entry_out)
 {
     struct message message;
@@ -93,37 +96,14 @@ static enum answer find_message_locked(struct job *job, struct mailbox *mailbox,
 
     if (!mailbox_known_locked(mailbox) && !mailbox_proven_locked(job, mailbox))
         return ANSWER_WAITS;
-    if (!op_message_named_locked(job->fs, mailbox, job->name, &message)) {
-        if (!was_passed_over(mailbox, uid) && !mailbox_proven_locked(job, mailbox))
+    if (!op_message_named_locked(mailbox, job->name, &message)) {
+        if (!is_certain(mailbox, job->name) && !mailbox_proven_locked(job, mailbox))
             return ANSWER_WAITS;
-        *entry_out = absent_message_locked(job->fs, mailbox, uid);
+        *entry_out = absent_message_locked(job->fs, mailbox, job->name);
         return ANSWER_ENTRY;
     }
     attr_message(job->fs, mailbox_message_id_locked(mailbox), &message, &attr);
     *entry_out = op_entry_of(&attr);
-    if (message.uid != uid) /* that it is gone would be told of its number's name only */
-        entry_out->entry_timeout = job->fs->absent_seconds;
-    return ANSWER_ENTRY;
-}
-
-/* What was moved here under a name of its own. */
-static enum answer find_alias_locked(struct job *job, struct mailbox *mailbox,
-                                     struct fuse_entry_param *entry_out)
-{
-    struct message message;
-    struct stat attr;
-
-    if (!alias_find(&job->fs->aliases, mailbox_dir_id(mailbox), job->name, 0))
-        return ANSWER_ERROR;
-    if (!op_message_named_locked(job->fs, mailbox, job->name, &message)) {
-        if (!mailbox_proven_locked(job, mailbox))
-            return ANSWER_WAITS;
-        if (!op_message_named_locked(job->fs, mailbox, job->name, &message))
-            return ANSWER_ERROR;
-    }
-    attr_message(job->fs, mailbox_message_id_locked(mailbox), &message, &attr);
-    *entry_out = op_entry_of(&attr);
-    entry_out->entry_timeout = job->fs->absent_seconds;
     return ANSWER_ENTRY;
 }
 
@@ -134,10 +114,6 @@ static enum answer find_child_locked(struct job *job, struct mailbox *mailbox,
     struct stat attr;
 
     if (!child || mailbox_gone_locked(child)) {
-        enum answer answer = find_alias_locked(job, mailbox, entry_out);
-
-        if (answer != ANSWER_ERROR)
-            return answer;
         if (!tree_fresh_locked(job))
             return ANSWER_WAITS;
         *entry_out = (struct fuse_entry_param){.entry_timeout = job->fs->absent_seconds};
@@ -158,10 +134,10 @@ static void lookup_run(struct job *job)
     account_lock(account);
     int error = node_directory_locked(account, job->ino, &mailbox);
     if (!error) {
-        uint32_t uid = name_message_uid(job->name);
+        const bool form = name_message_uid(job->name) || name_message_uid_aside(job->name);
 
-        answer =
-            uid ? find_message_locked(job, mailbox, uid, &entry) : find_child_locked(job, mailbox, &entry);
+        answer = form || naming_uid_locked(mailbox, job->name) ? find_message_locked(job, mailbox, &entry)
+                                                               : find_child_locked(job, mailbox, &entry);
     }
     account_unlock(account);
     if (answer == ANSWER_ENTRY)
@@ -323,11 +299,15 @@ static void add_messages(struct page *page, struct mailbox *mailbox, off_t offse
     char name[NAME_SIZE];
     struct stat attr;
     size_t hint = 0;
+    const bool plain = naming_is_plain_locked(mailbox);
 
     while (mailbox_next_locked(mailbox, after, &hint, &message)) {
         after = message.uid;
         attr_message(page->fs, message_id, &message, &attr);
-        name_of_message(after, name);
+        if (plain)
+            name_of_message(after, name);
+        else
+            naming_file_locked(mailbox, after, name);
         if (!add(page, name, &attr, MESSAGES_BASE + after, true))
             return;
     }

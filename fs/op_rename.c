@@ -2,9 +2,10 @@
 /*
  * rename and link.
  *
- * A message that is moved gets a new number from its new mailbox; the name that was asked for stays an alias of
- * it. A name that happens to be another message's there is replaced only if it cannot be the old number by
- * accident: mv INBOX/5.eml Archive/ must not delete Archive's message 5, which has nothing to do with it.
+ * A message that is moved gets a new number from its new mailbox, and the name that was asked for as its written
+ * name (naming.h). What is listed there under that name is replaced, unless it may have it by accident: mv
+ * INBOX/5.eml Archive/ must not delete Archive's 5.eml, which has nothing to do with it. Within a mailbox nothing
+ * but the name changes, of which the server knows nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #include "../imap/mem.h"
 #include "attr.h"
-#include "name.h"
+#include "naming.h"
 #include "node.h"
 #include "ops.h"
 #include "write.h"
@@ -34,6 +35,7 @@ struct request {
     struct message message; /* as it was before */
     uint32_t last_uid;      /* of the target, before */
     uint32_t replaced, replaced_id;
+    bool nameless; /* the name stays another one's */
 };
 
 static bool begin(fuse_req_t req, fuse_ino_t ino, const char *name, fuse_ino_t new_parent,
@@ -62,44 +64,72 @@ static bool begin(fuse_req_t req, fuse_ino_t ino, const char *name, fuse_ino_t n
     return true;
 }
 
-/* The name now means the message at its new place, which has an inode of its own. */
-static void name_it_locked(struct fs *fs, const struct request *request)
+/* The name now means the message at its new place, which has an inode of its own. False: it goes by its number. */
+static bool name_it_locked(struct fs *fs, const struct request *request)
 {
-    if (request->place.uid && name_message_uid(request->name) != request->place.uid)
-        alias_set(&fs->aliases, mailbox_dir_id(request->to), request->name, request->place.uidvalidity,
-                  request->place.uid);
+    const bool named =
+        !request->nameless && request->place.uid &&
+        naming_set_locked(request->to, request->place.uidvalidity, request->place.uid, request->name);
+
     notify_name(fs->notify, request->to, request->name);
+    return named;
 }
 
 /* ---- rename of a message ------------------------------------------------------------------------- */
 
-static int check_target_locked(struct fs *fs, struct request *request)
+/* Numbers that agree, or that keep what they were called: neither was chosen to replace the other. */
+static bool is_accident(const struct job *job, const struct request *request)
+{
+    const uint32_t number = name_message_uid(request->name);
+
+    return request->from != request->to && number &&
+           (number == request->message.uid || strcmp(job->name, request->name) == 0);
+}
+
+static int check_target_locked(const struct job *job, struct request *request)
 {
     struct message there;
-    const uint32_t number = name_message_uid(request->name);
 
     if (mailbox_child_locked(request->to, request->name))
         return request->flags & RENAME_NOREPLACE ? EEXIST : EISDIR;
-    if (!op_message_named_locked(fs, request->to, request->name, &there))
-        return request->from == request->to ? EPERM : 0;
+    if (!name_is_writable(request->name))
+        return EINVAL;
+    if (!op_message_named_locked(request->to, request->name, &there) ||
+        (request->from == request->to && there.uid == request->message.uid))
+        return 0;
     if (request->flags & RENAME_NOREPLACE)
         return EEXIST;
-    if (request->from == request->to)
-        return EPERM;
-    if (number != request->message.uid || there.uid != number) {
-        request->replaced = there.uid;
-        request->replaced_id = mailbox_message_id_locked(request->to);
+    if (!naming_lists_locked(request->to, there.uid, request->name))
+        return 0; /* a number that is not its name: it is free */
+    if (is_accident(job, request)) {
+        request->nameless = true;
+        return 0;
     }
+    request->replaced = there.uid;
+    request->replaced_id = mailbox_message_id_locked(request->to);
+    return 0;
+}
+
+/* -1: done. What is replaced is deleted before: if that fails, nothing was changed. */
+static int name_within_locked(struct job *job, struct request *request)
+{
+    request->place = (struct write_place){.uidvalidity = mailbox_uidvalidity_locked(request->to),
+                                          .uid = request->message.uid};
+    if (!request->replaced)
+        return name_it_locked(job->fs, request) ? -1 : ENOSPC;
+    write_delete_locked(request->to, request->replaced_id, request->replaced, &job->body_wait.wait);
+    job_waits_locked(job, PROVEN_DONE | PROVEN_REPLACED);
     return 0;
 }
 
 static int move_locked(struct job *job, struct request *request)
 {
-    struct fs *fs = job->fs;
-    int error = check_target_locked(fs, request);
+    int error = check_target_locked(job, request);
 
     if (error)
         return error;
+    if (request->from == request->to)
+        return name_within_locked(job, request);
     write_move_locked(request->from, mailbox_message_id_locked(request->from), request->message.uid,
                       request->to, &job->body_wait.wait, &request->place);
     job_waits_locked(job, PROVEN_DONE);
@@ -110,10 +140,9 @@ static int move_locked(struct job *job, struct request *request)
 
 static int rename_mailbox_locked(struct job *job, struct request *request, struct mailbox *mailbox)
 {
-    const struct fs *fs = job->fs;
     struct message there;
 
-    if (op_message_named_locked(fs, request->to, request->name, &there))
+    if (op_message_named_locked(request->to, request->name, &there))
         return request->flags & RENAME_NOREPLACE ? EEXIST : ENOTDIR;
     if (request->flags & RENAME_NOREPLACE && mailbox_child_locked(request->to, request->name))
         return EEXIST;
@@ -132,7 +161,7 @@ static int begin_rename_locked(struct job *job, struct request *request)
         error = node_directory_locked(fs->account, request->parent, &request->to);
     if (error)
         return error;
-    if (op_message_named_locked(fs, request->from, job->name, &request->message))
+    if (op_message_named_locked(request->from, job->name, &request->message))
         return move_locked(job, request);
     child = mailbox_child_locked(request->from, job->name);
     return child ? rename_mailbox_locked(job, request, child) : ENOENT;
@@ -141,7 +170,7 @@ static int begin_rename_locked(struct job *job, struct request *request)
 /* True when the job waits once more. */
 static bool end_rename_locked(struct job *job, struct request *request)
 {
-    name_it_locked(job->fs, request);
+    (void)name_it_locked(job->fs, request);
     if (!request->replaced || job->proven & PROVEN_REPLACED)
         return false;
     write_delete_locked(request->to, request->replaced_id, request->replaced, &job->body_wait.wait);
@@ -162,9 +191,9 @@ static void rename_run(struct job *job)
     else
         error = begin_rename_locked(job, request);
     account_unlock(fs->account);
-    if (error)
+    if (error > 0)
         job_reply_error(job, error);
-    else if (done)
+    else if (error || done)
         fuse_reply_err(job_take(job), 0);
 }
 
@@ -228,8 +257,10 @@ static int begin_link_locked(struct job *job, struct request *request)
         error = node_directory_locked(fs->account, request->parent, &request->to);
     if (error)
         return error;
+    if (!name_is_writable(request->name))
+        return EINVAL;
     if (mailbox_child_locked(request->to, request->name) ||
-        op_message_named_locked(fs, request->to, request->name, &there))
+        op_message_named_locked(request->to, request->name, &there))
         return EEXIST;
     request->last_uid = last_uid(request->to);
     write_copy_locked(request->from, node_id(job->ino), request->message.uid, request->to,
@@ -253,7 +284,7 @@ static int end_link_locked(struct job *job, struct request *request, struct stat
                                               .uid = find_again(request)};
     if (!request->place.uid || !mailbox_find_locked(request->to, request->place.uid, &message))
         return EIO;
-    name_it_locked(job->fs, request);
+    (void)name_it_locked(job->fs, request);
     attr_message(job->fs, mailbox_message_id_locked(request->to), &message, attr_out);
     return 0;
 }

@@ -57,7 +57,7 @@ static void unlink_run(struct job *job)
     }
     account_lock(fs->account);
     int error = node_directory_locked(fs->account, job->ino, &mailbox);
-    if (!error && !op_message_named_locked(fs, mailbox, job->name, &message))
+    if (!error && !op_message_named_locked(mailbox, job->name, &message))
         error = mailbox_child_locked(mailbox, job->name) ? EISDIR : ENOENT;
     if (!error) {
         write_delete_locked(mailbox, mailbox_message_id_locked(mailbox), message.uid, &job->body_wait.wait);

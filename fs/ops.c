@@ -158,6 +158,13 @@ static void on_child(void *arg, struct mailbox *parent, struct mailbox *child)
     notify_child(fs->notify, parent, child);
 }
 
+static void on_name(void *arg, struct mailbox *mailbox, const char *name)
+{
+    struct fs *fs = arg;
+
+    notify_name(fs->notify, mailbox, name);
+}
+
 void ops_events(struct account_events *events_out)
 {
     *events_out = (struct account_events){
@@ -168,5 +175,6 @@ void ops_events(struct account_events *events_out)
         .listing_changed = on_listing,
         .child_new = on_child,
         .child_gone = on_child,
+        .name_changed = on_name,
     };
 }

@@ -11,7 +11,6 @@
 
 #include <fuse_lowlevel.h>
 
-#include "alias.h"
 #include "job.h"
 #include "listing.h"
 #include "mailbox.h"
@@ -38,7 +37,6 @@ struct fs {
 
     /* guarded by the account lock */
     struct listing listing;
-    struct aliases aliases;
     struct file *files; /* open ones */
     struct {
         struct status_file *files; /* likewise */
@@ -61,9 +59,8 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struc
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 struct fuse_entry_param op_entry_of(const struct stat *attr);
-/* The message that is known by this name in the mailbox: by its UID, or else by an alias. */
-bool op_message_named_locked(const struct fs *fs, const struct mailbox *mailbox, const char *name,
-                             struct message *message_out);
+/* The message that the name leads to (naming.h). */
+bool op_message_named_locked(const struct mailbox *mailbox, const char *name, struct message *message_out);
 
 /* op_file.c */
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

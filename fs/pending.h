@@ -17,13 +17,15 @@ enum note_kind {
     NOTE_BODY,
     NOTE_LISTING,
     NOTE_CHILD_NEW,
-    NOTE_CHILD_GONE
+    NOTE_CHILD_GONE,
+    NOTE_NAME
 };
 
 struct note {
     enum note_kind kind;
     uint32_t uid;
     struct mailbox *mailbox, *child;
+    char *name; /* of NOTE_NAME */
 };
 
 struct finished;
@@ -57,6 +59,8 @@ void pending_refuse_locked(struct account *account, struct wait *wait, const str
 /* child is for NOTE_CHILD_NEW and _GONE. Repeated NOTE_LISTING of one mailbox in a row are one. */
 void pending_note_locked(struct account *account, enum note_kind kind, struct mailbox *mailbox, uint32_t uid,
                          struct mailbox *child);
+/* What the name means has changed. */
+void pending_name_locked(struct account *account, struct mailbox *mailbox, const char *name);
 void pending_log_locked(struct account *account, int priority, const char *fmt, ...) IMAP_PRINTF(3, 4);
 
 #endif

@@ -126,6 +126,21 @@ bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *t
     return code == SQLITE_OK;
 }
 
+bool store_read_names(struct store *store, void (*each)(void *arg, const struct stored_name *name), void *arg)
+{
+    char line[LINE_SIZE];
+    unsigned damaged = 0;
+    const int code = storefile_names(&store->file, each, arg, &damaged);
+    if (code != SQLITE_OK) {
+        fail(store, code);
+    } else if (damaged) {
+        snprintf(line, sizeof line, "%s: %u names of messages are damaged; those go by their numbers",
+                 store->file.path, damaged);
+        say(store, LOG_WARNING, line);
+    }
+    return code == SQLITE_OK;
+}
+
 /* ---- reading: the thread's -------------------------------------------------------------------------- */
 
 static void free_load(struct load *load)

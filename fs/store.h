@@ -49,6 +49,9 @@ enum imap_status store_open(const char *dir, const struct imap_endpoint *endpoin
 bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *text),
                 void (*mailbox)(void *arg, const struct stored_mailbox *mailbox),
                 void (*kept)(void *arg, const struct kept_row *row), void *arg);
+/* Then the names under which messages were written; the same result. Some that are damaged are only told by `log`. */
+bool store_read_names(struct store *store, void (*each)(void *arg, const struct stored_name *name),
+                      void *arg);
 void store_start(struct store *store);
 
 /* False once it has failed: what it takes is lost. */

@@ -27,13 +27,17 @@ static struct stored_account *told_of(const struct mailbox *mailbox)
 
 /* ---- a group of changes ----------------------------------------------------------------------------- */
 
+static void tell_names(struct mailbox *mailbox);
+
 static void touch(struct mailbox *mailbox)
 {
     struct stored_account *account = &mailbox->account->stored;
     if (mailbox->gone || !mailbox->listed)
         return;
-    if (!mailbox->stored.id)
+    if (!mailbox->stored.id) {
         mailbox->stored.id = ++account->last_id;
+        tell_names(mailbox);
+    }
     if (mailbox->stored.touched)
         return;
     mailbox->stored.touched = true;
@@ -194,6 +198,34 @@ void stored_reset_locked(struct mailbox *mailbox)
 {
     if (told_of(mailbox))
         clear(mailbox);
+}
+
+/* ---- names ------------------------------------------------------------------------------------------ */
+
+static void tell_name(struct mailbox *mailbox, uint32_t uidvalidity, uint32_t uid, const char *file)
+{
+    struct stored_account *account = &mailbox->account->stored;
+    const size_t len = file ? strlen(file) : 0;
+    const bool room = !len || store_has_room(account->store, account->changes.len + len + SOME_ROWS);
+    changes_name(&account->changes, &(struct stored_name){.mailbox = mailbox->stored.id,
+                                                          .uidvalidity = uidvalidity,
+                                                          .uid = uid,
+                                                          .file = room && len ? file : "",
+                                                          .len = room ? len : 0});
+}
+
+static void tell_names(struct mailbox *mailbox)
+{
+    for (size_t i = 0; i < written_count(mailbox->written); i++) {
+        const uint32_t uid = written_at(mailbox->written, i);
+        tell_name(mailbox, mailbox->written_uidvalidity, uid, written_name(mailbox->written, uid));
+    }
+}
+
+void stored_name_locked(struct mailbox *mailbox, uint32_t uidvalidity, uint32_t uid, const char *file)
+{
+    if ((told_of(mailbox) || mailbox->account->stored.reading) && mailbox->stored.id)
+        tell_name(mailbox, uidvalidity, uid, file); /* else touch does it when the mailbox gets its number */
 }
 
 /* ---- bodies ----------------------------------------------------------------------------------------- */

@@ -71,6 +71,9 @@ void stored_reset_locked(struct mailbox *mailbox);  /* its messages are forgotte
 void stored_listed_locked(struct mailbox *mailbox); /* LIST named it, or told something else of it */
 void stored_gone_locked(struct mailbox *mailbox);   /* LIST did not name it */
 
+/* The name under which the message was written; NULL: it has none. */
+void stored_name_locked(struct mailbox *mailbox, uint32_t uidvalidity, uint32_t uid, const char *file);
+
 /* ---- which bodies lie on disk ---------------------------------------------------------------------- */
 /* There is a store, and it has not failed. */
 bool stored_on_locked(const struct account *account);

@@ -102,11 +102,18 @@ struct record {
     char *name;
 };
 
+/* Until their mailboxes are there. */
+struct names {
+    struct stored_name *all;
+    size_t count, capacity;
+};
+
 struct reading {
     struct account *account;
     struct tree_items items;
     struct record *records;
     size_t count, capacity;
+    struct names names;
     bool anew; /* the store is empty: it does not know the sets of flags that were read before */
 };
 
@@ -168,6 +175,51 @@ static void on_kept(void *arg, const struct kept_row *row)
     bodies_kept(reading->account->bodies, row);
 }
 
+static void on_name(void *arg, const struct stored_name *name)
+{
+    struct names *names = &((struct reading *)arg)->names;
+    if (names->count == names->capacity) {
+        names->capacity = names->capacity ? 2 * names->capacity : 64;
+        names->all = imap_xreallocarray(names->all, names->capacity, sizeof *names->all);
+    }
+    names->all[names->count] = *name;
+    names->all[names->count++].file = imap_xstrndup(name->file, name->len);
+}
+
+static int compare_mailboxes(const void *one, const void *other)
+{
+    const struct mailbox *a = *(struct mailbox *const *)one, *b = *(struct mailbox *const *)other;
+    return (a->stored.id > b->stored.id) - (a->stored.id < b->stored.id);
+}
+
+/* Both are in the order of the store's numbers. */
+static void give_names(struct account *account, const struct names *names)
+{
+    struct mailbox **mailboxes = NULL;
+    size_t count = 0, capacity = 0, at = 0;
+    if (!names->count)
+        return;
+    for (struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next) {
+        if (!mailbox->stored.id)
+            continue;
+        if (count == capacity) {
+            capacity = 2 * capacity + 64;
+            mailboxes = imap_xreallocarray(mailboxes, capacity, sizeof *mailboxes);
+        }
+        mailboxes[count++] = mailbox;
+    }
+    if (count)
+        qsort(mailboxes, count, sizeof *mailboxes, compare_mailboxes);
+    for (size_t i = 0; i < names->count; i++) {
+        const struct stored_name *name = &names->all[i];
+        while (at < count && mailboxes[at]->stored.id < name->mailbox)
+            at++;
+        if (at < count && mailboxes[at]->stored.id == name->mailbox)
+            naming_load_locked(mailboxes[at], name->uidvalidity, name->uid, name->file);
+    }
+    free(mailboxes);
+}
+
 static void make_tree(struct account *account, struct reading *reading)
 {
     struct imap_error err = {0};
@@ -181,6 +233,7 @@ static void make_tree(struct account *account, struct reading *reading)
     for (struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next)
         if (mailbox->stored.id)
             stored_listed_locked(mailbox);
+    give_names(account, &reading->names);
 }
 
 static void free_reading(struct reading *reading)
@@ -188,6 +241,9 @@ static void free_reading(struct reading *reading)
     for (size_t i = 0; i < reading->count; i++)
         free(reading->records[i].name);
     free(reading->records);
+    for (size_t i = 0; i < reading->names.count; i++)
+        free((char *)reading->names.all[i].file);
+    free(reading->names.all);
     tree_items_fini(&reading->items);
 }
 
@@ -200,7 +256,8 @@ static void on_log(void *arg, int priority, const char *line)
 
 static bool read_all(struct store *store, struct reading *reading)
 {
-    return store_read(store, intern, on_mailbox, reading->account->bodies ? on_kept : NULL, reading);
+    return store_read(store, intern, on_mailbox, reading->account->bodies ? on_kept : NULL, reading) &&
+           store_read_names(store, on_name, reading);
 }
 
 /* NULL when there can be none. */

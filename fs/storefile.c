@@ -32,7 +32,8 @@ static const char *const steps[] = {
     " modseq INTEGER NOT NULL, emailid TEXT, PRIMARY KEY (mailbox, uid)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE flagsets (id INTEGER PRIMARY KEY, flags BLOB NOT NULL) STRICT;",
     "ALTER TABLE messages DROP COLUMN emailid;"
-    "ALTER TABLE messages ADD COLUMN objectid INTEGER NOT NULL DEFAULT 0;" STOREFILE_MAKE_KEPT,
+    "ALTER TABLE messages ADD COLUMN objectid INTEGER NOT NULL DEFAULT 0;" STOREFILE_MAKE_KEPT
+        STOREFILE_MAKE_NAMES,
 };
 #define VERSION ((int)(sizeof steps / sizeof *steps) - 1)
 
@@ -57,6 +58,10 @@ static const char *const statements[SQL_COUNT] = {
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (high, low) DO UPDATE SET"
                  " file = ?3, start = ?4, size = ?5, digest = ?6, used = ?7, sum = ?8",
     [SQL_UNKEEP] = "DELETE FROM kept WHERE high = ?1 AND low = ?2",
+    [SQL_NAME] = "INSERT INTO names (mailbox, uid, uidvalidity, file, sum) VALUES (?1, ?2, ?3, ?4, ?5)"
+                 " ON CONFLICT (mailbox, uid) DO UPDATE SET uidvalidity = ?3, file = ?4, sum = ?5",
+    [SQL_UNNAME] = "DELETE FROM names WHERE mailbox = ?1 AND uid = ?2",
+    [SQL_UNNAME_ALL] = "DELETE FROM names WHERE mailbox = ?1",
     [SQL_LOAD] = "SELECT uid, flagset, size, date, zone, has, modseq, objectid FROM messages"
                  " WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT ?3",
 };

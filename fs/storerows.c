@@ -261,6 +261,8 @@ int storefile_apply(struct storefile *file, const struct change *change)
         return clear(file, change->id);
     case CHANGE_FORGET:
         code = clear(file, change->id);
+        if (code == SQLITE_OK)
+            code = storefile_names_clear(file, change->id);
         sqlite3_bind_int64(file->sql[SQL_FORGET], 1, change->id);
         return code == SQLITE_OK ? storefile_run(file->sql[SQL_FORGET]) : code;
     case CHANGE_MAILBOX:
@@ -271,6 +273,9 @@ int storefile_apply(struct storefile *file, const struct change *change)
         return storefile_keep(file, &change->kept);
     case CHANGE_UNKEEP:
         return storefile_unkeep(file, &change->kept.key);
+    case CHANGE_NAME:
+    case CHANGE_UNNAME:
+        return storefile_name_set(file, &change->name);
     }
     return code;
 }

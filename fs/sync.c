@@ -129,6 +129,7 @@ static void finish(struct sync *sync, const struct imap_error *err)
     } else {
         mailbox->proven_ms = model_now_ms();
         stored_settled_locked(mailbox);
+        naming_settled_locked(mailbox, mailbox->uidnext);
         pending_finish_locked(account, &mailbox->waits, NULL);
     }
     sync_forget_touch_locked(sync);

@@ -18,7 +18,8 @@
 #include "storefile.h"
 
 #define MAILBOXES 8
-#define KEPT 64 /* remembered of those told */
+#define WRITTEN 16 /* names likewise */
+#define KEPT 64    /* remembered of those told */
 #define KEYWORDS "\\Seen $Forwarded work"
 
 static char dir[64], path[128];
@@ -38,6 +39,9 @@ static struct {
     struct kept_row kept[KEPT];
     unsigned kept_count;
     uint64_t kept_sum; /* of their digests */
+    struct stored_name written[WRITTEN];
+    char files[WRITTEN][256];
+    unsigned written_count;
     void *order[8];
 } told = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -92,6 +96,14 @@ static inline void on_kept(void *arg, const struct kept_row *row)
     told.kept_sum += change_kept_digest(row);
 }
 
+static inline void on_name(void *arg, const struct stored_name *name)
+{
+    (void)arg;
+    const unsigned at = told.written_count++ % WRITTEN;
+    told.written[at] = *name;
+    snprintf(told.files[at], sizeof told.files[at], "%.*s", (int)name->len, name->file);
+}
+
 static const struct store_events events = {.loaded = on_loaded, .log = on_log};
 
 static inline void setup(void)
@@ -113,7 +125,7 @@ static inline void teardown(void)
 static inline void forget_told(void)
 {
     flagsets_fini(&told.flagsets);
-    told.mailbox_count = told.lines = told.loads = told.kept_count = 0;
+    told.mailbox_count = told.lines = told.loads = told.kept_count = told.written_count = 0;
     told.kept_sum = 0;
     told.line[0] = '\0';
 }
@@ -124,7 +136,7 @@ static inline struct store *open_read(void)
     struct store *store = NULL;
     forget_told();
     ck_assert_msg(store_open(dir, &endpoint, &events, NULL, &store, &err) == IMAP_OK, "%s", err.text);
-    if (!store_read(store, on_flagset, on_mailbox, on_kept, NULL))
+    if (!store_read(store, on_flagset, on_mailbox, on_kept, NULL) || !store_read_names(store, on_name, NULL))
         store_close(&store);
     return store;
 }
