@@ -265,6 +265,7 @@ START_TEST(another_uidvalidity_empties_it)
     ask_stored("INBOX", &asked);
     struct imap_command *noop = asks("INBOX", "NOOP");
     selects("INBOX", 1, 43, 4, 100);
+    logged("UIDVALIDITY");
     struct imap_command *fetch = asks_all();
     ck_assert_uint_ne(mailbox_message_id_locked(box("INBOX")), id);
     ck_assert(!mailbox_known_locked(box("INBOX")));
@@ -294,6 +295,7 @@ START_TEST(another_uidvalidity_empties_it_at_once)
     struct asked asked;
     first_mount();
     selects_on(1, "INBOX", 1, 43, 4, 100);
+    logged("UIDVALIDITY");
     told("-3 -4 -9 L ");
     close_world();
     open_world();
