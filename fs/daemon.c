@@ -35,7 +35,7 @@ static void remember(int priority, const char *text)
     struct status_line *line = &recent.lines[recent.total++ % STATUS_LINES_MAX];
     line->when = time(NULL);
     line->priority = priority;
-    (void)snprintf(line->text, sizeof(line->text), "%s", text);
+    (void)snprintf(line->text, sizeof(line->text), "%.*s", (int)sizeof(line->text) - 1, text);
     pthread_mutex_unlock(&recent.lock);
 }
 

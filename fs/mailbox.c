@@ -183,8 +183,10 @@ bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
         if (!mailbox_selectable_locked(mailbox))
             return true;
         inuse_note_locked(mailbox);
-        if (mailbox_is_fresh_locked(mailbox))
+        if (mailbox_is_fresh_locked(mailbox)) {
+            watch_looked_at_locked(mailbox);
             return true;
+        }
         if (account_is_out_locked(account))
             return known_while_out(mailbox, wait);
         wait_queue_add(&mailbox->waits, wait);

@@ -11,6 +11,9 @@
 #include "outage.h"
 #include "sync.h"
 
+#define LIKELY_MIN 1000u   /* messages: fewer are there at once when they are wanted */
+#define LIKELY_MAX 250000u /* some 9 MB, should nobody look at them after all */
+
 /* ---- messages --------------------------------------------------------------------------------------- */
 
 /* When that was by our own clock; 0 when it cannot be told, or is too long ago to matter. */
@@ -63,11 +66,13 @@ static void serve_waits(struct mailbox *mailbox, bool sync_wanted)
             outage_refuse_locked(account, &mailbox->waits);
         return;
     }
+    const bool looked_at = mailbox->waits.first != NULL;
     if (fresh)
         pending_finish_locked(account, &mailbox->waits, NULL);
-    /* What was looked at last is watched: also when nobody had to be asked. */
-    if (sync_wanted || mailbox->waits.first || (fresh && !account->watch.selected && !account->watch.queue))
+    if (sync_wanted || mailbox->waits.first)
         sync_begin_locked(mailbox);
+    else if (looked_at)
+        watch_looked_at_locked(mailbox);
 }
 
 static void on_loaded(void *arg, void *who, enum store_loaded result, struct columns *columns)
@@ -284,6 +289,18 @@ static struct store *open_and_read(struct account *account, const char *dir,
     return store;
 }
 
+/* What was up to date last is what will be looked at first: it is loaded while the server is being called. */
+static void load_likely(struct account *account)
+{
+    struct mailbox *likely = NULL;
+    for (struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next)
+        if (mailbox->stored.state == STORED_UNLOADED &&
+            (!likely || mailbox->stored.proven_ms > likely->stored.proven_ms))
+            likely = mailbox;
+    if (likely && likely->stored.count >= LIKELY_MIN && likely->stored.count <= LIKELY_MAX)
+        (void)stored_load_locked(likely, false);
+}
+
 void stored_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint)
 {
     struct reading reading = {.account = account};
@@ -300,6 +317,7 @@ void stored_open(struct account *account, const char *dir, const struct imap_end
     if (store && !reading.anew)
         stored_tell_flagsets_locked(account);
     account->stored.reading = false;
+    load_likely(account);
     account_unlock(account);
     free_reading(&reading);
 }

@@ -8,6 +8,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "outage.h"
 #include "sync.h"
 
 #define WATCHER 0
@@ -135,6 +136,13 @@ void watch_deselected(void *arg, unsigned connection, const char *mailbox_name)
         !write_elsewhere_locked(account, mailbox))
         sync_begin_locked(mailbox);
     account_unlock(account);
+}
+
+void watch_looked_at_locked(struct mailbox *mailbox)
+{
+    struct account *account = mailbox->account;
+    if (!account->watch.selected && !account->watch.queue && !account_is_out_locked(account))
+        sync_begin_locked(mailbox);
 }
 
 void watch_resume_locked(struct account *account)

@@ -35,6 +35,8 @@ void watch_untagged(void *arg, unsigned connection, const char *mailbox, const s
 
 /* Exact, and the server tells changes by itself: selected on connection 0, or covered (cover.h). */
 bool watch_current_locked(const struct account *account, const struct mailbox *mailbox);
+/* Somebody looks at a mailbox that is fresh: it is watched from now on, if none is. */
+void watch_looked_at_locked(struct mailbox *mailbox);
 /* The account is reachable again: goes on watching what was watched. */
 void watch_resume_locked(struct account *account);
 

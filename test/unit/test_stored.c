@@ -265,6 +265,7 @@ START_TEST(another_uidvalidity_empties_it)
     ask_stored("INBOX", &asked);
     struct imap_command *noop = asks("INBOX", "NOOP");
     selects("INBOX", 1, 43, 4, 100);
+    logged("UIDVALIDITY");
     struct imap_command *fetch = asks_all();
     ck_assert_uint_ne(mailbox_message_id_locked(box("INBOX")), id);
     ck_assert(!mailbox_known_locked(box("INBOX")));
@@ -294,6 +295,7 @@ START_TEST(another_uidvalidity_empties_it_at_once)
     struct asked asked;
     first_mount();
     selects_on(1, "INBOX", 1, 43, 4, 100);
+    logged("UIDVALIDITY");
     told("-3 -4 -9 L ");
     close_world();
     open_world();
@@ -644,6 +646,24 @@ START_TEST(every_delta_is_kept)
 }
 END_TEST
 
+START_TEST(a_large_one_is_there_before_it_is_wanted)
+{
+    struct asked asked;
+    open_world();
+    ck_assert(!ask_fresh(box("INBOX"), &asked));
+    struct imap_command *fetch = asks_all();
+    selects("INBOX", 1000, 42, 1001, 100);
+    for (uint32_t uid = 1; uid <= 1000; uid++)
+        answers(fetch, uid, EVERYTHING, 0);
+    ends(fetch);
+    close_world();
+    open_world();
+    settle();
+    ck_assert_uint_eq(mailbox_count_locked(box("INBOX")), 1000);
+    asks_nothing();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -663,6 +683,7 @@ int main(void)
         what_is_loaded_too_late_is_dropped,
         a_slow_disk_loses_the_listing_and_says_so,
         every_delta_is_kept,
+        a_large_one_is_there_before_it_is_wanted,
         NULL,
     };
     Suite *suite = suite_create("stored");
