@@ -93,7 +93,7 @@ static int check_target_locked(const struct job *job, struct request *request)
     if (mailbox_child_locked(request->to, request->name))
         return request->flags & RENAME_NOREPLACE ? EEXIST : EISDIR;
     if (!name_is_writable(request->name))
-        return EINVAL;
+        return EPERM; /* mv takes EINVAL for a directory moved into itself */
     if (!op_message_named_locked(request->to, request->name, &there) ||
         (request->from == request->to && there.uid == request->message.uid))
         return 0;
@@ -258,7 +258,7 @@ static int begin_link_locked(struct job *job, struct request *request)
     if (error)
         return error;
     if (!name_is_writable(request->name))
-        return EINVAL;
+        return EPERM; /* mv takes EINVAL for a directory moved into itself */
     if (mailbox_child_locked(request->to, request->name) ||
         op_message_named_locked(request->to, request->name, &there))
         return EEXIST;
