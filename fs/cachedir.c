@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../imap/mem.h"
+#include "cachebodies.h"
 #include "flagset.h"
 #include "name.h"
 #include "storefile.h"
@@ -340,7 +341,14 @@ enum imap_status cachedir_verify(const struct cachedir *cachedir, const char *na
     enum imap_status status = look(&file, cachedir, name, err);
     if (status)
         return status;
-    const int code = verify_listings(&file, &verifying);
+    int code = verify_listings(&file, &verifying);
+    struct cachebodies bodies = {0};
+    char dir[CACHEDIR_NAME + sizeof BODIES];
+    snprintf(dir, sizeof dir, "%s" BODIES, name);
+    if (code == SQLITE_OK)
+        code = cachebodies_verify(&file, cachedir->fd, dir, &bodies);
+    content_out->bodies = bodies.count;
+    content_out->bodies_damaged = bodies.damaged;
     free_known(verifying.first);
     flagsets_fini(&verifying.flagsets);
     return ended(&file, code, err);

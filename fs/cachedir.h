@@ -39,14 +39,15 @@ const struct cachedir_account *cachedir_find(const struct cachedir *cachedir, co
 
 struct cachedir_content {
     size_t mailboxes, messages;
-    size_t damaged; /* mailboxes; cachedir_verify's */
+    size_t damaged; /* mailboxes; cachedir_verify's, as what follows */
+    size_t bodies, bodies_damaged;
 };
 /* What the store tells that it has. IMAP_AGAIN: it is in use; IMAP_GONE: there is none; IMAP_LIMIT: another
  * version's; IMAP_PROTO: damaged; IMAP_SYS. */
 enum imap_status cachedir_look(const struct cachedir *cachedir, const char *name,
                                struct cachedir_content *content_out, struct imap_error *err) IMAP_CHECK;
-/* Reads all of it and compares the digests. damaged: for each mailbox that is not what was written; name is
- * its path, or "?". Results as above; IMAP_OK also with damaged mailboxes. */
+/* Reads all of it, bodies too, and compares the digests. damaged: for each mailbox that is not what was written; name is
+ * its path, or "?". Results as above; IMAP_OK also with damaged mailboxes and bodies. */
 enum imap_status cachedir_verify(const struct cachedir *cachedir, const char *name,
                                  void (*damaged)(void *arg, const char *mailbox), void *arg,
                                  struct cachedir_content *content_out, struct imap_error *err) IMAP_CHECK;

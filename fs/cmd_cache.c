@@ -159,9 +159,13 @@ static int verify_account(const struct cachedir *cachedir, const struct cachedir
         (void)printf("%s: damaged: %s\n", name, err.text);
         return CMD_FAILED;
     }
-    (void)printf("%s: %zu mailboxes, %zu messages: %s\n", name, content.mailboxes, content.messages,
-                 content.damaged ? "damaged; what is damaged is listed anew by the next mount" : "well");
-    return content.damaged ? CMD_FAILED : CMD_OK;
+    const bool damaged = content.damaged || content.bodies_damaged;
+    if (content.bodies_damaged)
+        (void)printf("%s: %zu bodies are damaged\n", name, content.bodies_damaged);
+    (void)printf("%s: %zu mailboxes, %zu messages, %zu bodies: %s\n", name, content.mailboxes,
+                 content.messages, content.bodies,
+                 damaged ? "what is damaged is asked for again when it is used" : "well");
+    return damaged ? CMD_FAILED : CMD_OK;
 }
 
 /* ---- purge ------------------------------------------------------------------------------------------- */

@@ -33,8 +33,8 @@ struct inuse {
         struct mailbox *mailbox;  /* selected; NULL: none, or one that is not in the tree */
         struct cover_state state; /* as SELECT told it */
         bool covers;              /* it idles there */
-        int64_t doubted_ms;       /* when it was made to select anew because of what the server said; 0: never */
-    } lanes[INUSE_LANES];         /* by the number of their connection */
+        int64_t doubted_ms; /* when it was made to select anew because of what the server said; 0: never */
+    } lanes[INUSE_LANES];   /* by the number of their connection */
 };
 
 /* Somebody looks at it. */

@@ -47,7 +47,7 @@ mount_stop
 cache 0
 ok "what is kept is counted" said "^ +[0-9.]+K .* +2 +31  [0-9-]{10} [0-9:]{8} +$account$"
 cache 0 verify
-ok "and is well" said "^$account: 2 mailboxes, 31 messages: well$"
+ok "and is well" said "^$account: 2 mailboxes, 31 messages, 2 bodies: well$"
 cache 0 verify "$account"
 cache 1 verify nobody@nowhere
 python3 - "$store" <<'END'
@@ -63,6 +63,22 @@ mount_start poll=0
 ok "a mount shows what is right" compare_mailbox INBOX
 mount_stop
 cache 0 verify
+
+python3 - "$work/cache/$account.bodies/1" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as file:
+    file.seek(100)
+    byte = file.read(1)[0]
+    file.seek(100)
+    file.write(bytes([byte ^ 1]))
+END
+cache 1 verify
+ok "so is that of a body" said "^$account: 1 bodies are damaged$"
+mount_start
+ok "of which a mount shows what is right" compare_mailbox Other
+mount_stop
+cache 0 verify
+ok "and then it is well again" said "31 bodies: well$"
 
 ln -s "$work/s" "$work/cache/elsewhere@host_993.bodies"
 mkdir "$work/cache/$account.bodies2"
