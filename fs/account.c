@@ -150,7 +150,8 @@ static enum imap_status bring_up(struct account *account, const struct account_o
 {
     const struct imap_pool_options pool_options = {.endpoint = options->endpoint,
                                                    .credentials = options->credentials,
-                                                   .connections = options->connections};
+                                                   .connections = options->connections,
+                                                   .read_write = options->read_write};
     const struct imap_pool_events events = {.since = resume_since,
                                             .changed = resume_changed,
                                             .selected = watch_selected,
@@ -183,6 +184,9 @@ enum imap_status account_open(const struct account_options *options, const struc
     account->poll_ms = options->poll_ms;
     account->timeout_ms = options->endpoint.timeout_ms;
     account->many_connections = options->connections > 1;
+    account->read_write = options->read_write;
+    account->trash = options->trash ? imap_xstrdup(options->trash) : NULL;
+    write_init(&account->write);
     clock_gettime(CLOCK_REALTIME, &account->opened);
     account->watch.queue_tail = &account->watch.queue;
     pending_init(&account->pending);
@@ -206,6 +210,7 @@ static void end_waits(struct account *account)
     imap_error_set(&err, IMAP_CANCEL, "the file system is being unmounted");
     account_lock(account);
     sync_cancel_all_locked(account);
+    write_cancel_all_locked(account);
     for (struct mailbox *mailbox = account->tree.all; mailbox; mailbox = mailbox->all_next)
         pending_finish_locked(account, &mailbox->waits, &err); /* those for what is stored */
     pending_finish_locked(account, &account->tree.waits, &err);
@@ -234,6 +239,7 @@ void account_close(struct account **account_in)
     tree_fini(account);
     ids_fini(&account->ids);
     flagsets_fini(&account->flagsets);
+    free(account->trash);
     pthread_mutex_destroy(&account->lock);
     free(account);
 }

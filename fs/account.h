@@ -41,6 +41,8 @@ struct account_options {
     const char *root_mailbox; /* UTF-8, server's delimiter or "/"; NULL or "": the whole account */
     const char *cache_dir;    /* made 0700 when missing */
     uint64_t cache_size;      /* bytes of bodies kept */
+    bool read_write;          /* write.h and writetree.h may be used */
+    const char *trash; /* deleted messages are moved there (as root_mailbox is written); NULL: expunged */
 };
 
 /* Connects, logs in, lists. IMAP_GONE when the root mailbox does not exist. events is copied. */

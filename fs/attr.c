@@ -33,7 +33,8 @@ void attr_message(const struct fs *fs, uint32_t message_id, const struct message
 
     *stat_out = (struct stat){
         .st_ino = node_number(message_id, message->uid),
-        .st_mode = S_IFREG | (0444 & ~fs->umask),
+        /* Where it may be removed, or its flags be set, it must not look as if it could not be (rm asks then). */
+        .st_mode = S_IFREG | ((fs->read_write ? 0666 : 0444) & ~fs->umask),
         .st_nlink = 1,
         .st_uid = fs->uid,
         .st_gid = fs->gid,

@@ -213,6 +213,7 @@ void config_fini(struct config *config)
     free(config->tokencmd);
     free(config->auth);
     free(config->cache_dir);
+    free(config->trash);
     free(config->mount_flags);
     *config = (struct config){0};
 }

@@ -31,7 +31,8 @@ struct config {
     gid_t gid;
     mode_t umask;
     bool allow_other;
-    bool read_write; /* "rw" was asked for, which cannot be had */
+    bool read_write;
+    char *trash; /* mailbox for what is deleted, UTF-8; NULL: none */
     bool foreground, debug;
     unsigned max_threads; /* that take requests of the kernel; 1 to 64 */
     char *mount_flags;    /* "nosuid,noatime", "" for none: for the kernel */

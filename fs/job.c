@@ -88,6 +88,7 @@ static void list(struct jobs *jobs, struct job *job)
 static void discard(struct job *job)
 {
     free(job->name);
+    free(job->extra);
     free(job);
 }
 

@@ -43,6 +43,7 @@ struct job {
     unsigned proven; /* bits of what has been waited for with success, for run to set and to read */
     unsigned proves; /* what the present wait proves when it succeeds */
     char *name;
+    void *extra; /* freed with the job */
 
     struct body_wait body_wait; /* queue this one, or .wait of it */
 

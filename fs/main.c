@@ -81,7 +81,8 @@ static struct fuse_session *new_session(const struct config *config, struct fs *
 
     if (!flags || fuse_opt_add_arg(&args, "imapfs") != 0)
         abort();
-    add_option(&args, "ro", "");
+    if (!config->read_write)
+        add_option(&args, "ro", "");
     add_option(&args, "default_permissions", "");
     add_option(&args, "subtype=", "imapfs");
     add_option(&args, "fsname=", config->source);
@@ -157,6 +158,8 @@ static enum imap_status open_account(const struct config *config, const char *pa
         .root_mailbox = config->mailbox,
         .cache_dir = config->cache_dir,
         .cache_size = config->cache_size,
+        .read_write = config->read_write,
+        .trash = config->trash,
     };
     struct account_events events;
 
@@ -172,6 +175,7 @@ static int serve(const struct config *config, char **password, struct daemon *da
         .uid = config->uid,
         .gid = config->gid,
         .umask = config->umask,
+        .read_write = config->read_write,
         .absent_seconds = config->poll_s,
     };
     struct token_source tokens = {.command = config->tokencmd, .timeout_ms = config->timeout_s * 1000};
@@ -191,6 +195,7 @@ static int serve(const struct config *config, char **password, struct daemon *da
     push_free(&fs.push);
     notify_free(&fs.notify);
     listing_fini(&fs.listing);
+    alias_fini(&fs.aliases);
     token_fini(&tokens);
     return rc;
 }
@@ -232,8 +237,6 @@ static int run(struct config *config)
     config->mountpoint = mountpoint;
     if (secret_get(config, &password, &err) != IMAP_OK)
         return fail(&err, EXIT_FAILED);
-    if (config->read_write)
-        daemon_log(LOG_NOTICE, "mounting read-only: this version cannot write");
     if (!config->foreground && daemon_fork(&daemon, &err) != IMAP_OK) {
         secret_free(&password);
         return fail(&err, EXIT_FAILED);

@@ -21,6 +21,7 @@
 #include "stored.h"
 #include "tree.h"
 #include "watch.h"
+#include "write.h"
 
 struct account {
     pthread_mutex_t lock;
@@ -33,6 +34,8 @@ struct account {
     unsigned timeout_ms;          /* constant */
     bool many_connections;        /* constant; else bodies make connection 0 change mailboxes, too */
     struct timespec opened;       /* CLOCK_REALTIME, constant */
+    bool read_write;              /* constant */
+    char *trash;                  /* constant; UTF-8, NULL: none */
     struct mailbox *top;          /* of the whole account, constant */
     struct mailbox *root;         /* what is mounted: top or one below it, constant once open */
     /* all below: guarded by the lock */
@@ -42,6 +45,7 @@ struct account {
     struct stored_account stored;
     struct tree tree;
     struct watch watch;
+    struct write write;
     struct ids ids;
     struct flagsets flagsets;
     struct pending pending;

@@ -30,6 +30,8 @@ struct notes {
     bool listing;
     struct mailbox **gone_children;
     size_t gone_count;
+    char **others; /* names that are not messages' */
+    size_t other_count;
 };
 
 struct absent {
@@ -156,6 +158,18 @@ void notify_child_gone(struct notify *notify, struct mailbox *parent, struct mai
     pthread_mutex_unlock(&notify->lock);
 }
 
+void notify_name(struct notify *notify, struct mailbox *mailbox, const char *name)
+{
+    pthread_mutex_lock(&notify->lock);
+    if (notify->running) {
+        struct notes *notes = notes_of(notify, mailbox);
+
+        notes->others = imap_xreallocarray(notes->others, notes->other_count + 1, sizeof(char *));
+        notes->others[notes->other_count++] = imap_xstrdup(name);
+    }
+    pthread_mutex_unlock(&notify->lock);
+}
+
 bool notify_changes_pending(struct notify *notify)
 {
     pthread_mutex_lock(&notify->lock);
@@ -210,6 +224,9 @@ static void tell_names(struct notify *notify, const struct notes *notes, fuse_in
 
         (void)fuse_lowlevel_notify_inval_entry(notify->session, ino, child, strlen(child));
     }
+    for (size_t i = 0; i < notes->other_count && !stopped(notify); i++)
+        (void)fuse_lowlevel_notify_inval_entry(notify->session, ino, notes->others[i],
+                                               strlen(notes->others[i]));
 }
 
 static void tell_changed(struct notify *notify, const struct notes *notes)
@@ -227,6 +244,9 @@ static void notes_fini(struct notes *notes)
     imap_seqset_fini(&notes->names);
     imap_seqset_fini(&notes->changed);
     free(notes->gone_children);
+    for (size_t i = 0; i < notes->other_count; i++)
+        free(notes->others[i]);
+    free(notes->others);
 }
 
 static void tell(struct notify *notify, struct notes *notes)

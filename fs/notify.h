@@ -33,6 +33,8 @@ void notify_gone(struct notify *notify, struct mailbox *mailbox, uint32_t uid);
 void notify_changed(struct notify *notify, struct mailbox *mailbox, uint32_t message_id, uint32_t uid);
 void notify_listing(struct notify *notify, struct mailbox *mailbox);
 void notify_child_gone(struct notify *notify, struct mailbox *parent, struct mailbox *child);
+/* The kernel may have another inode under this name than it has now. */
+void notify_name(struct notify *notify, struct mailbox *mailbox, const char *name);
 /* True while some notify_changed has not reached the kernel yet. */
 bool notify_changes_pending(struct notify *notify);
 /* At once, on the calling thread, which must be neither in an operation nor hold a lock. */

@@ -41,7 +41,7 @@ static bool mailbox_proven_locked(struct job *job, struct mailbox *mailbox)
 
 /* ---- lookup ------------------------------------------------------------------------------------ */
 
-static struct fuse_entry_param entry_for(const struct stat *attr)
+struct fuse_entry_param op_entry_of(const struct stat *attr)
 {
     return (struct fuse_entry_param){
         .ino = attr->st_ino,
@@ -51,14 +51,32 @@ static struct fuse_entry_param entry_for(const struct stat *attr)
     };
 }
 
-/* A UID that was passed over never comes to be; a name that may yet come is absent for a while only. */
-static struct fuse_entry_param absent_message_locked(struct fs *fs, struct mailbox *mailbox, uint32_t uid)
+bool op_message_named_locked(const struct fs *fs, const struct mailbox *mailbox, const char *name,
+                             struct message *message_out)
 {
-    struct fuse_entry_param entry = {.entry_timeout = fs->absent_seconds};
+    uint32_t uid = name_message_uid(name);
+
+    if (uid && mailbox_find_locked(mailbox, uid, message_out))
+        return true;
+    uid = alias_find(&fs->aliases, mailbox_dir_id(mailbox), name, mailbox_uidvalidity_locked(mailbox));
+    return uid && mailbox_uidvalidity_locked(mailbox) && mailbox_find_locked(mailbox, uid, message_out);
+}
+
+/* A UID that was passed over never comes to be. */
+static bool was_passed_over(const struct mailbox *mailbox, uint32_t uid)
+{
     struct message later;
     size_t hint = 0;
 
-    if (mailbox_next_locked(mailbox, uid, &hint, &later))
+    return mailbox_next_locked(mailbox, uid, &hint, &later);
+}
+
+/* A name that may yet come is absent for a while only. */
+static struct fuse_entry_param absent_message_locked(struct fs *fs, struct mailbox *mailbox, uint32_t uid)
+{
+    struct fuse_entry_param entry = {.entry_timeout = fs->absent_seconds};
+
+    if (was_passed_over(mailbox, uid))
         entry.entry_timeout = OPS_CACHE_SECONDS;
     notify_told_absent(fs->notify, mailbox, uid);
     return entry;
@@ -74,14 +92,37 @@ static enum answer find_message_locked(struct job *job, struct mailbox *mailbox,
 
     if (!mailbox_known_locked(mailbox) && !mailbox_proven_locked(job, mailbox))
         return ANSWER_WAITS;
-    if (!mailbox_find_locked(mailbox, uid, &message)) {
-        if (!mailbox_proven_locked(job, mailbox))
+    if (!op_message_named_locked(job->fs, mailbox, job->name, &message)) {
+        if (!was_passed_over(mailbox, uid) && !mailbox_proven_locked(job, mailbox))
             return ANSWER_WAITS;
         *entry_out = absent_message_locked(job->fs, mailbox, uid);
         return ANSWER_ENTRY;
     }
     attr_message(job->fs, mailbox_message_id_locked(mailbox), &message, &attr);
-    *entry_out = entry_for(&attr);
+    *entry_out = op_entry_of(&attr);
+    if (message.uid != uid) /* that it is gone would be told of its number's name only */
+        entry_out->entry_timeout = job->fs->absent_seconds;
+    return ANSWER_ENTRY;
+}
+
+/* What was moved here under a name of its own. */
+static enum answer find_alias_locked(struct job *job, struct mailbox *mailbox,
+                                     struct fuse_entry_param *entry_out)
+{
+    struct message message;
+    struct stat attr;
+
+    if (!alias_find(&job->fs->aliases, mailbox_dir_id(mailbox), job->name, 0))
+        return ANSWER_ERROR;
+    if (!op_message_named_locked(job->fs, mailbox, job->name, &message)) {
+        if (!mailbox_proven_locked(job, mailbox))
+            return ANSWER_WAITS;
+        if (!op_message_named_locked(job->fs, mailbox, job->name, &message))
+            return ANSWER_ERROR;
+    }
+    attr_message(job->fs, mailbox_message_id_locked(mailbox), &message, &attr);
+    *entry_out = op_entry_of(&attr);
+    entry_out->entry_timeout = job->fs->absent_seconds;
     return ANSWER_ENTRY;
 }
 
@@ -92,13 +133,17 @@ static enum answer find_child_locked(struct job *job, struct mailbox *mailbox,
     struct stat attr;
 
     if (!child || mailbox_gone_locked(child)) {
+        enum answer answer = find_alias_locked(job, mailbox, entry_out);
+
+        if (answer != ANSWER_ERROR)
+            return answer;
         if (!tree_fresh_locked(job))
             return ANSWER_WAITS;
         *entry_out = (struct fuse_entry_param){.entry_timeout = job->fs->absent_seconds};
         return ANSWER_ENTRY;
     }
     attr_directory_locked(job->fs, child, &attr);
-    *entry_out = entry_for(&attr);
+    *entry_out = op_entry_of(&attr);
     return ANSWER_ENTRY;
 }
 
@@ -222,7 +267,7 @@ static bool add(struct page *page, const char *name, const struct stat *attr, of
     size_t need;
 
     if (page->plus) {
-        struct fuse_entry_param entry = entry_for(attr);
+        struct fuse_entry_param entry = op_entry_of(attr);
 
         if (!node)
             entry.ino = 0; /* the kernel has it already */

@@ -5,10 +5,15 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 
+#include "../imap/mem.h"
+#include "flagtext.h"
 #include "node.h"
 #include "ops.h"
+#include "write.h"
 
 #define FLAGS_NAME "user.imap.flags"
 #define VALUE_MAX 32768 /* of the flags; the kernel takes at most 64 KiB */
@@ -163,4 +168,84 @@ void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
         reply(req, FLAGS_NAME, sizeof(FLAGS_NAME), size);
     else
         reply(req, "", 0, size);
+}
+
+/* ---- setting the flags ---------------------------------------------------------------------------- */
+
+#define PROVEN_DONE 1u
+
+static void flags_run(struct job *job)
+{
+    struct fs *fs = job->fs;
+    struct mailbox *mailbox;
+    struct message message;
+    struct flagtext wanted;
+
+    if (job->proven & PROVEN_DONE) {
+        fuse_reply_err(job_take(job), 0);
+        return;
+    }
+    int error = flagtext_parse(job->name, strlen(job->name), &wanted);
+    account_lock(fs->account);
+    if (!error)
+        error = node_message_locked(fs->account, job->ino, &mailbox, &message);
+    if (!error) {
+        write_flags_locked(mailbox, node_id(job->ino), message.uid, wanted.how, &wanted.flags,
+                           &job->body_wait.wait);
+        job_waits_locked(job, PROVEN_DONE);
+    }
+    account_unlock(fs->account);
+    flagtext_fini(&wanted);
+    if (error)
+        job_reply_error(job, error);
+}
+
+/* 0: the flags of a message. */
+static int check_settable(const struct fs *fs, fuse_ino_t ino, const char *name)
+{
+    if (!fs->read_write)
+        return EROFS;
+    if (strncmp(name, "user.", 5) != 0)
+        return EOPNOTSUPP;
+    if (strncmp(name, "user.imap.", 10) != 0)
+        return EOPNOTSUPP; /* a message has no others, and is not to lose them unnoticed */
+    return node_uid(ino) && strcmp(name, FLAGS_NAME) == 0 ? 0 : EPERM;
+}
+
+static void set_flags(fuse_req_t req, fuse_ino_t ino, const char *text)
+{
+    struct fs *fs = ops_fs(req);
+    struct job *job = job_new(fs, fs->jobs, req, flags_run, text);
+
+    job->ino = ino;
+    flags_run(job);
+}
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+    int error = check_settable(ops_fs(req), ino, name);
+
+    if (!error && flags & XATTR_CREATE)
+        error = EEXIST; /* every message has flags, were it none */
+    if (!error && size > FLAGTEXT_MAX)
+        error = E2BIG;
+    if (!error && memchr(value, '\0', size))
+        error = EINVAL;
+    if (error) {
+        fuse_reply_err(req, error);
+        return;
+    }
+    char *text = imap_xstrndup(value, size);
+    set_flags(req, ino, text);
+    free(text);
+}
+
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+    int error = check_settable(ops_fs(req), ino, name);
+
+    if (error)
+        fuse_reply_err(req, error == EOPNOTSUPP ? ENODATA : error);
+    else
+        set_flags(req, ino, "");
 }

@@ -59,8 +59,10 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 /* From memory always: df must not hang on a network. How much room there is, is not known. */
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
-    struct statvfs answer = {
-        .f_bsize = 4096, .f_frsize = 4096, .f_namemax = NAME_SIZE - 1, .f_flag = ST_RDONLY};
+    struct statvfs answer = {.f_bsize = 4096,
+                             .f_frsize = 4096,
+                             .f_namemax = NAME_SIZE - 1,
+                             .f_flag = ops_fs(req)->read_write ? 0 : ST_RDONLY};
 
     fuse_reply_statfs(req, &answer);
 }
@@ -73,68 +75,6 @@ static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t lookups)
 static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
     fuse_reply_none(req);
-}
-
-/* ---- writing, which the kernel does not let through on a read-only mount ------------------------- */
-
-static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
-                       struct fuse_file_info *fi)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
-                      const char *new_name, unsigned flags)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-                      struct fuse_file_info *fi)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
-                     struct fuse_file_info *fi)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
-                        int flags)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
-{
-    fuse_reply_err(req, EROFS);
 }
 
 const struct fuse_lowlevel_ops ops_table = {
@@ -157,7 +97,7 @@ const struct fuse_lowlevel_ops ops_table = {
     .mknod = op_mknod,
     .mkdir = op_mkdir,
     .unlink = op_unlink,
-    .rmdir = op_unlink,
+    .rmdir = op_rmdir,
     .symlink = op_symlink,
     .rename = op_rename,
     .link = op_link,

@@ -11,6 +11,7 @@
 
 #include <fuse_lowlevel.h>
 
+#include "alias.h"
 #include "job.h"
 #include "listing.h"
 #include "mailbox.h"
@@ -29,11 +30,13 @@ struct fs {
     uid_t uid; /* shown as the owner of everything */
     gid_t gid;
     mode_t umask;
+    bool read_write;
     double absent_seconds; /* how long a name that may yet come to be is taken for absent */
     time_t started;
 
     /* guarded by the account lock */
     struct listing listing;
+    struct aliases aliases;
     struct file *files; /* open ones */
 };
 
@@ -50,6 +53,10 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+struct fuse_entry_param op_entry_of(const struct stat *attr);
+/* The message that is known by this name in the mailbox: by its UID, or else by an alias. */
+bool op_message_named_locked(const struct fs *fs, const struct mailbox *mailbox, const char *name,
+                             struct message *message_out);
 
 /* op_file.c */
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
@@ -59,9 +66,27 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 /* Frees what the kernel never released, when the account and all bodies are gone. */
 void op_file_forget_all(struct fs *fs);
 
+/* op_write.c */
+void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi);
+void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+              struct fuse_file_info *fi);
+
+/* op_rename.c */
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+               const char *new_name, unsigned flags);
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name);
+
 /* op_xattr.c */
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
+void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 
 static inline struct fs *ops_fs(fuse_req_t req)
 {

@@ -306,6 +306,14 @@ static bool set_allow_other(struct options *options, const char *option, const c
     return true;
 }
 
+static bool set_trash(struct options *options, const char *option, const char *value)
+{
+    if (!*value)
+        return refuse(options, option, "it names no mailbox");
+    set_string((const char **)&options->config->trash, imap_xstrdup(value));
+    return true;
+}
+
 /* mount(8) says "rw" whenever fstab does not say "ro", so it cannot be an error. The last one counts. */
 static bool set_rw(struct options *options, const char *option, const char *value)
 {
@@ -372,6 +380,7 @@ static const struct option {
     {"poll=", set_poll},
     {"ro", set_ro},
     {"rw", set_rw},
+    {"trash=", set_trash},
     {"timeout=", set_timeout},
     {"tls=", set_tls},
     {"tokencmd=", set_tokencmd},

@@ -20,6 +20,7 @@ struct finished {
 struct submission {
     struct submission *next;
     const char *mailbox;
+    uint32_t uidvalidity; /* 0: imap_pool_submit, else imap_pool_change */
     unsigned flags;
     uint64_t weight;
     struct imap_command *command;
@@ -46,14 +47,26 @@ bool pending_empty(const struct pending *pending)
     return !pending->note_count && !pending->finished && !pending->submissions && !pending->lines;
 }
 
+static void add_submission(struct account *account, const struct submission *what)
+{
+    struct submission *submission = imap_xcalloc(1, sizeof *submission);
+    *submission = *what;
+    *account->pending.submissions_tail = submission;
+    account->pending.submissions_tail = &submission->next;
+}
+
 void pending_submit_locked(struct account *account, const char *mailbox, unsigned flags, uint64_t weight,
                            struct imap_command *command)
 {
-    struct submission *submission = imap_xcalloc(1, sizeof *submission);
-    *submission =
-        (struct submission){.mailbox = mailbox, .flags = flags, .weight = weight, .command = command};
-    *account->pending.submissions_tail = submission;
-    account->pending.submissions_tail = &submission->next;
+    add_submission(account, &(struct submission){
+                                .mailbox = mailbox, .flags = flags, .weight = weight, .command = command});
+}
+
+void pending_change_locked(struct account *account, const char *mailbox, uint32_t uidvalidity,
+                           struct imap_command *command)
+{
+    add_submission(account,
+                   &(struct submission){.mailbox = mailbox, .uidvalidity = uidvalidity, .command = command});
 }
 
 static struct finished *finished_new(struct account *account, const struct imap_error *err)
@@ -164,8 +177,12 @@ void pending_run(struct account *account, struct pending *pending)
     }
     for (struct submission *submission = pending->submissions, *next; submission; submission = next) {
         next = submission->next;
-        imap_pool_submit(account->pool, submission->mailbox, submission->flags, submission->weight,
-                         submission->command);
+        if (submission->uidvalidity)
+            imap_pool_change(account->pool, submission->mailbox, submission->uidvalidity,
+                             submission->command);
+        else
+            imap_pool_submit(account->pool, submission->mailbox, submission->flags, submission->weight,
+                             submission->command);
         free(submission);
     }
 }

@@ -277,6 +277,7 @@ static void vanish(struct mailbox *mailbox)
 {
     mailbox_reset_locked(mailbox, 0);
     stored_gone_locked(mailbox);
+    imap_pool_mailbox_gone(mailbox->account->pool, mailbox->wire);
     mailbox->gone = true;
     mailbox->parent->children_changed = true;
     pending_note_locked(mailbox->account, NOTE_CHILD_GONE, mailbox->parent, 0, mailbox);

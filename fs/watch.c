@@ -117,7 +117,8 @@ void watch_deselected(void *arg, unsigned connection, const char *mailbox_name)
     watch->exact = false;
     watch->exists = 0;
     /* Nobody made it go elsewhere, so the line was lost. When it is back, go on watching. */
-    if (mailbox && !watch->queue && !mailbox->gone && account->many_connections)
+    if (mailbox && !watch->queue && !mailbox->gone && account->many_connections &&
+        !write_elsewhere_locked(account, mailbox))
         sync_begin_locked(mailbox);
     account_unlock(account);
 }

@@ -71,8 +71,38 @@ void imap_job_free(struct imap_pool *pool, struct imap_job *job)
     free(job);
 }
 
+/* Whether the mailbox that is selected now is the one that the job is about, and may be changed. */
+static bool fits(const struct imap_conn *conn, const struct imap_job *job, struct imap_error *why)
+{
+    const struct imap_selected *selected = imap_session_selected(conn->line.session);
+    const uint32_t uidvalidity = selected->uidvalidity != 0 ? selected->uidvalidity : 1;
+
+    if (uidvalidity != job->uidvalidity) {
+        imap_error_set(why, IMAP_GONE, "the mailbox was replaced by another one of its name");
+        why->code = IMAP_CODE_UIDVALIDITY;
+        return false;
+    }
+    if (selected->read_only) {
+        imap_error_set(why, IMAP_NO, "the server lets the mailbox be read only");
+        why->code = IMAP_CODE_READ_ONLY;
+        return false;
+    }
+    return true;
+}
+
+static void refuse(struct imap_job *job, const struct imap_error *why)
+{
+    const struct imap_result result = {.status = why->status, .error = why};
+    struct imap_command *command = job->command;
+
+    pass_done(job, &result);
+    imap_command_free(&command);
+}
+
 void imap_job_run(struct imap_conn *conn, struct imap_job *job)
 {
+    struct imap_error why = {0};
+
     const struct imap_command_events ours = {
         .response = job->events.response ? pass_response : NULL,
         .body_begin = job->events.body_begin ? pass_body_begin : NULL,
@@ -82,6 +112,10 @@ void imap_job_run(struct imap_conn *conn, struct imap_job *job)
         .done = pass_done,
     };
 
+    if (job->uidvalidity != 0 && !fits(conn, job, &why)) {
+        refuse(job, &why);
+        return;
+    }
     imap_command_on(job->command, &ours, job);
     imap_session_submit(conn->line.session, job->command, NULL);
 }

@@ -171,18 +171,12 @@ static void hurry(struct imap_pool *pool, int64_t now)
     }
 }
 
-void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flags, uint64_t weight,
-                      struct imap_command *command)
+static void submit(struct imap_pool *pool, const char *mailbox, struct imap_job *job)
 {
-    struct imap_job *job = imap_job_new(command);
     int64_t now = imap_net_now();
     struct imap_error why = {0};
 
-    job->kind = flags & IMAP_POOL_WATCHER ? IMAP_JOB_WATCH : IMAP_JOB_WORK;
-    job->urgent = (flags & IMAP_POOL_URGENT) != 0;
-    job->weight = weight < WEIGHT_MAX ? weight : WEIGHT_MAX;
     job->queued_ms = now;
-
     pthread_mutex_lock(&pool->lock);
     job->place = imap_place_get(pool, mailbox);
     if (pool->closing) {
@@ -202,6 +196,36 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
         struct imap_job_queue jobs = {.first = job, .tail = &job->next};
         imap_job_fail_all(pool, &jobs, &why);
     }
+}
+
+void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flags, uint64_t weight,
+                      struct imap_command *command)
+{
+    struct imap_job *job = imap_job_new(command);
+
+    job->kind = flags & IMAP_POOL_WATCHER ? IMAP_JOB_WATCH : IMAP_JOB_WORK;
+    job->urgent = (flags & IMAP_POOL_URGENT) != 0;
+    job->weight = weight < WEIGHT_MAX ? weight : WEIGHT_MAX;
+    submit(pool, mailbox, job);
+}
+
+void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity,
+                      struct imap_command *command)
+{
+    struct imap_job *job = imap_job_new(command);
+
+    job->kind = IMAP_JOB_WATCH;
+    job->uidvalidity = uidvalidity;
+    submit(pool, mailbox, job);
+}
+
+void imap_pool_mailbox_gone(struct imap_pool *pool, const char *mailbox)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct imap_place *place = imap_place_find(pool, mailbox);
+    if (place)
+        place->gone = true;
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)

@@ -20,7 +20,7 @@ struct imap_place *imap_place_find(const struct imap_pool *pool, const char *nam
 {
     struct imap_place *place = pool->places;
 
-    while (place && !same_name(place->name, name))
+    while (place && (place->gone || !same_name(place->name, name)))
         place = place->next;
     return place;
 }

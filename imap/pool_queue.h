@@ -23,6 +23,7 @@ struct imap_job {
     struct imap_conn *conn;            /* who took it */
     enum imap_job_kind kind;
     bool urgent;
+    uint32_t uidvalidity;    /* that the mailbox must have, and be writable; 0: whatever */
     uint64_t weight, number; /* number: in order of submission */
     int64_t queued_ms;
 };
@@ -39,6 +40,7 @@ struct imap_place {
     struct imap_job_queue queue[IMAP_JOB_KINDS][2]; /* guarded by lock; [][urgent] */
     uint64_t weight;                                /* guarded by lock: of all that is queued */
     unsigned changes;                               /* guarded by lock: imap_pool_mailbox_changed */
+    bool gone; /* guarded by lock: imap_pool_mailbox_gone; not found by its name any more */
 };
 
 /* ---- pool_queue.c: jobs waiting; with the lock --------------------------------------------------- */

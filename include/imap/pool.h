@@ -91,6 +91,16 @@ void imap_pool_free(struct imap_pool **pool);
 void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flags, uint64_t weight,
                       struct imap_command *command);
 
+/* The same for a command that changes the selected mailbox, on connection 0, which must be read_write: sent
+ * only where the mailbox, when its turn comes, still has this UIDVALIDITY (a server that tells none has 1)
+ * and may be changed. Else `done` tells IMAP_GONE with the code UIDVALIDITY, or IMAP_NO with READ-ONLY: it might
+ * have been selected anew meanwhile, and its UIDs may name other messages. */
+void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity,
+                      struct imap_command *command);
+/* The mailbox was deleted or renamed. Whoever has it selected selects again before the next command for one of
+ * that name, which is another one. */
+void imap_pool_mailbox_gone(struct imap_pool *pool, const char *mailbox);
+
 /* Somebody heard of messages that were not in the mailbox before. A session is told of those only when
  * it asks (RFC 3501 5.2), so each connection that has the mailbox selected sends a NOOP before the next
  * command that needs it: else it might answer that there is no such message. */

@@ -408,6 +408,19 @@ void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
     ck_assert_str_eq(mailbox, "box");
 }
 
+/* Bodies change nothing. */
+void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity,
+                      struct imap_command *command)
+{
+    (void)pool, (void)mailbox, (void)uidvalidity, (void)command;
+    ck_abort();
+}
+
+void imap_pool_mailbox_gone(struct imap_pool *pool, const char *mailbox)
+{
+    (void)pool, (void)mailbox;
+}
+
 void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flags, uint64_t weight,
                       struct imap_command *command)
 {

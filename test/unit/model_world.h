@@ -47,6 +47,7 @@ static struct world {
     size_t status_count;
     bool refuses_status;
     char last_list[256];
+    char gone[64]; /* by imap_pool_mailbox_gone, the last one */
     /* what was told */
     char told[65536]; /* "+3 -2 ~1 L" and so on, in order */
     unsigned lines;   /* of log; the last one: */
@@ -134,6 +135,19 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
     while (*end)
         end = &(*end)->next;
     *end = job;
+}
+
+/* For the tests it differs by its flags only: the UIDVALIDITY that it was asked for. */
+void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity,
+                      struct imap_command *command)
+{
+    imap_pool_submit(pool, mailbox, uidvalidity << 8, 0, command);
+}
+
+void imap_pool_mailbox_gone(struct imap_pool *pool, const char *mailbox)
+{
+    (void)pool;
+    snprintf(world.gone, sizeof world.gone, "%s", mailbox);
 }
 
 enum imap_status imap_pool_new(const struct imap_pool_options *options, const struct imap_pool_events *events,

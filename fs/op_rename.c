@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rename and link.
+ *
+ * A message that is moved gets a new number from its new mailbox; the name that was asked for stays an alias of
+ * it. A name that happens to be another message's there is replaced only if it cannot be the old number by
+ * accident: mv INBOX/5.eml Archive/ must not delete Archive's message 5, which has nothing to do with it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../imap/mem.h"
+#include "attr.h"
+#include "name.h"
+#include "node.h"
+#include "ops.h"
+#include "write.h"
+#include "writetree.h"
+
+#define PROVEN_DONE 1u
+#define PROVEN_LISTED 2u
+#define PROVEN_REPLACED 4u
+
+#define TREE_PATIENCE 4
+
+/* What of the request is not in struct job. The mailboxes live as long as the account. */
+struct request {
+    fuse_ino_t parent; /* the new one */
+    char name[NAME_SIZE];
+    unsigned flags;
+    struct mailbox *from, *to;
+    struct write_place place;
+    struct message message; /* as it was before */
+    uint32_t last_uid;      /* of the target, before */
+    uint32_t replaced, replaced_id;
+};
+
+static bool begin(fuse_req_t req, fuse_ino_t ino, const char *name, fuse_ino_t new_parent,
+                  const char *new_name, unsigned flags, job_function *run)
+{
+    struct fs *fs = ops_fs(req);
+    int error = 0;
+
+    if (!fs->read_write)
+        error = EROFS;
+    else if (strlen(new_name) >= NAME_SIZE || (name && strlen(name) >= NAME_SIZE))
+        error = ENAMETOOLONG;
+    if (error) {
+        fuse_reply_err(req, error);
+        return false;
+    }
+    struct job *job = job_new(fs, fs->jobs, req, run, name);
+    struct request *request = imap_xcalloc(1, sizeof(*request));
+    request->parent = new_parent;
+    request->flags = flags;
+    (void)snprintf(request->name, sizeof(request->name), "%s", new_name);
+    job->ino = ino;
+    job->extra = request;
+    job_extend(job, TREE_PATIENCE);
+    run(job);
+    return true;
+}
+
+/* The name now means the message at its new place, which has an inode of its own. */
+static void name_it_locked(struct fs *fs, const struct request *request)
+{
+    if (request->place.uid && name_message_uid(request->name) != request->place.uid)
+        alias_set(&fs->aliases, mailbox_dir_id(request->to), request->name, request->place.uidvalidity,
+                  request->place.uid);
+    notify_name(fs->notify, request->to, request->name);
+}
+
+/* ---- rename of a message ------------------------------------------------------------------------- */
+
+static int check_target_locked(struct fs *fs, struct request *request)
+{
+    struct message there;
+    const uint32_t number = name_message_uid(request->name);
+
+    if (mailbox_child_locked(request->to, request->name))
+        return request->flags & RENAME_NOREPLACE ? EEXIST : EISDIR;
+    if (!op_message_named_locked(fs, request->to, request->name, &there))
+        return request->from == request->to ? EPERM : 0;
+    if (request->flags & RENAME_NOREPLACE)
+        return EEXIST;
+    if (request->from == request->to)
+        return EPERM;
+    if (number != request->message.uid || there.uid != number) {
+        request->replaced = there.uid;
+        request->replaced_id = mailbox_message_id_locked(request->to);
+    }
+    return 0;
+}
+
+static int move_locked(struct job *job, struct request *request)
+{
+    struct fs *fs = job->fs;
+    int error = check_target_locked(fs, request);
+
+    if (error)
+        return error;
+    write_move_locked(request->from, mailbox_message_id_locked(request->from), request->message.uid,
+                      request->to, &job->body_wait.wait, &request->place);
+    job_waits_locked(job, PROVEN_DONE);
+    return 0;
+}
+
+/* ---- rename ---------------------------------------------------------------------------------------- */
+
+static int rename_mailbox_locked(struct job *job, struct request *request, struct mailbox *mailbox)
+{
+    const struct fs *fs = job->fs;
+    struct message there;
+
+    if (op_message_named_locked(fs, request->to, request->name, &there))
+        return request->flags & RENAME_NOREPLACE ? EEXIST : ENOTDIR;
+    if (request->flags & RENAME_NOREPLACE && mailbox_child_locked(request->to, request->name))
+        return EEXIST;
+    writetree_rename_locked(mailbox, request->to, request->name, &job->body_wait.wait);
+    job_waits_locked(job, PROVEN_DONE | PROVEN_REPLACED);
+    return 0;
+}
+
+static int begin_rename_locked(struct job *job, struct request *request)
+{
+    struct fs *fs = job->fs;
+    struct mailbox *child;
+    int error = node_directory_locked(fs->account, job->ino, &request->from);
+
+    if (!error)
+        error = node_directory_locked(fs->account, request->parent, &request->to);
+    if (error)
+        return error;
+    if (op_message_named_locked(fs, request->from, job->name, &request->message))
+        return move_locked(job, request);
+    child = mailbox_child_locked(request->from, job->name);
+    return child ? rename_mailbox_locked(job, request, child) : ENOENT;
+}
+
+/* True when the job waits once more. */
+static bool end_rename_locked(struct job *job, struct request *request)
+{
+    name_it_locked(job->fs, request);
+    if (!request->replaced || job->proven & PROVEN_REPLACED)
+        return false;
+    write_delete_locked(request->to, request->replaced_id, request->replaced, &job->body_wait.wait);
+    job_waits_locked(job, PROVEN_REPLACED);
+    return true;
+}
+
+static void rename_run(struct job *job)
+{
+    struct fs *fs = job->fs;
+    struct request *request = job->extra;
+    bool done = false;
+    int error = 0;
+
+    account_lock(fs->account);
+    if (job->proven & PROVEN_DONE)
+        done = !end_rename_locked(job, request);
+    else
+        error = begin_rename_locked(job, request);
+    account_unlock(fs->account);
+    if (error)
+        job_reply_error(job, error);
+    else if (done)
+        fuse_reply_err(job_take(job), 0);
+}
+
+void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+               const char *new_name, unsigned flags)
+{
+    if (flags & ~(unsigned)RENAME_NOREPLACE)
+        fuse_reply_err(req, EINVAL);
+    else
+        (void)begin(req, parent, name, new_parent, new_name, flags, rename_run);
+}
+
+/* ---- link ----------------------------------------------------------------------------------------------- */
+
+/* By halves: there may be a million. */
+static uint32_t last_uid(const struct mailbox *mailbox)
+{
+    struct message message;
+    uint32_t last = 0;
+    uint32_t above = UINT32_MAX;
+
+    while (above > last) {
+        uint32_t middle = last + (above - last) / 2;
+        size_t hint = 0;
+
+        if (mailbox_next_locked(mailbox, middle, &hint, &message))
+            last = message.uid;
+        else
+            above = middle;
+    }
+    return last;
+}
+
+/* The server did not say where it is: the one new message of its size and date, if there is one only. */
+static uint32_t find_again(const struct request *request)
+{
+    struct message message;
+    size_t hint = 0;
+    uint32_t after = request->last_uid;
+    uint32_t found = 0;
+
+    while (mailbox_next_locked(request->to, after, &hint, &message)) {
+        after = message.uid;
+        if (message.size != request->message.size ||
+            message.date.unix_seconds != request->message.date.unix_seconds)
+            continue;
+        if (found)
+            return 0;
+        found = message.uid;
+    }
+    return found;
+}
+
+static int begin_link_locked(struct job *job, struct request *request)
+{
+    struct fs *fs = job->fs;
+    struct message there;
+    int error = node_message_locked(fs->account, job->ino, &request->from, &request->message);
+
+    if (!error)
+        error = node_directory_locked(fs->account, request->parent, &request->to);
+    if (error)
+        return error;
+    if (mailbox_child_locked(request->to, request->name) ||
+        op_message_named_locked(fs, request->to, request->name, &there))
+        return EEXIST;
+    request->last_uid = last_uid(request->to);
+    write_copy_locked(request->from, node_id(job->ino), request->message.uid, request->to,
+                      &job->body_wait.wait, &request->place);
+    job_waits_locked(job, PROVEN_DONE);
+    return 0;
+}
+
+/* 0 with *attr_out; EIO: it is there, but nobody knows which it is; -1: the job waits once more. */
+static int end_link_locked(struct job *job, struct request *request, struct stat *attr_out)
+{
+    struct message message;
+
+    if ((!request->place.uid || !mailbox_find_locked(request->to, request->place.uid, &message)) &&
+        !(job->proven & PROVEN_LISTED) && !mailbox_fresh_locked(request->to, &job->body_wait.wait)) {
+        job_waits_locked(job, PROVEN_LISTED);
+        return -1;
+    }
+    if (!request->place.uid)
+        request->place = (struct write_place){.uidvalidity = mailbox_uidvalidity_locked(request->to),
+                                              .uid = find_again(request)};
+    if (!request->place.uid || !mailbox_find_locked(request->to, request->place.uid, &message))
+        return EIO;
+    name_it_locked(job->fs, request);
+    attr_message(job->fs, mailbox_message_id_locked(request->to), &message, attr_out);
+    return 0;
+}
+
+static void link_run(struct job *job)
+{
+    struct fs *fs = job->fs;
+    bool done = (job->proven & PROVEN_DONE) != 0;
+    struct fuse_entry_param entry;
+    struct stat attr;
+    int error;
+
+    account_lock(fs->account);
+    if (done)
+        error = end_link_locked(job, job->extra, &attr);
+    else
+        error = begin_link_locked(job, job->extra);
+    account_unlock(fs->account);
+    if (error > 0) {
+        job_reply_error(job, error);
+    } else if (done && !error) {
+        entry = op_entry_of(&attr);
+        entry.entry_timeout = fs->absent_seconds;
+        fuse_reply_entry(job_take(job), &entry);
+    }
+}
+
+void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
+{
+    if (ops_fs(req)->read_write && !node_uid(ino))
+        fuse_reply_err(req, EPERM);
+    else
+        (void)begin(req, ino, NULL, new_parent, new_name, 0, link_run);
+}
