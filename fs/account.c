@@ -83,6 +83,8 @@ static void on_reachable(void *arg, const struct imap_error *error)
         if (was_out) {
             pending_log_locked(account, LOG_NOTICE, "the server is reachable again");
             watch_resume_locked(account);
+            if (account->drafts)
+                drafts_resume_locked(account->drafts);
         }
     }
     account_unlock(account);
@@ -171,6 +173,8 @@ static enum imap_status bring_up(struct account *account, const struct account_o
         status = list_now(account, err);
     if (!status)
         status = find_root(account, options->root_mailbox, err);
+    if (!status && options->read_write)
+        status = drafts_open(account, options->cache_dir, &options->endpoint, err);
     return status;
 }
 
@@ -229,10 +233,13 @@ void account_close(struct account **account_in)
     if (account->bodies)
         bodies_stop(account->bodies);
     stored_stop_loading(account);
+    if (account->drafts)
+        drafts_stop(account->drafts);
     struct imap_pool *pool = account->pool; /* callbacks use account->pool until the last of them */
     imap_pool_free(&pool);
     account->pool = NULL;
     end_waits(account);
+    drafts_close(&account->drafts);
     stored_close(account);
     resume_drop(&account->watch.resume);
     bodies_free(&account->bodies);

@@ -28,6 +28,9 @@ struct account_events {
     void (*message_changed)(void *arg, struct mailbox *mailbox, uint32_t uid); /* size or flags */
     void (*listing_changed)(void *arg, struct mailbox *mailbox); /* after any number of the above */
     void (*child_gone)(void *arg, struct mailbox *parent, struct mailbox *child);
+    /* What was written under this name is the message now; uid 0: nobody knows which. */
+    void (*draft_sent)(void *arg, struct mailbox *mailbox, const char *name, uint32_t uidvalidity,
+                       uint32_t uid);
     void (*log)(void *arg, int priority, const char *line); /* syslog priorities */
     void (*trace)(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,
                   size_t len); /* NULL: no trace */

@@ -93,6 +93,16 @@ uint32_t alias_find(const struct aliases *aliases, uint32_t dir_id, const char *
     return alias && (!uidvalidity || alias->uidvalidity == uidvalidity) ? alias->uid : 0;
 }
 
+bool alias_names(const struct aliases *aliases, uint32_t dir_id, uint32_t uidvalidity, uint32_t uid)
+{
+    for (uint32_t i = 0; i < aliases->count; i++) {
+        const struct alias *alias = &aliases->entries[i];
+        if (alias->dir_id == dir_id && alias->uidvalidity == uidvalidity && alias->uid == uid)
+            return true;
+    }
+    return false;
+}
+
 void alias_fini(struct aliases *aliases)
 {
     for (uint32_t i = 0; i < aliases->count; i++)

@@ -9,6 +9,7 @@
 #ifndef FS_ALIAS_H
 #define FS_ALIAS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ALIAS_MAX 65536u /* the oldest are forgotten then */
@@ -25,6 +26,8 @@ void alias_set(struct aliases *aliases, uint32_t dir_id, const char *name, uint3
                uint32_t uid);
 /* The UID; 0: there is none of that name for this UIDVALIDITY (0: whichever it has). */
 uint32_t alias_find(const struct aliases *aliases, uint32_t dir_id, const char *name, uint32_t uidvalidity);
+/* Whether the message was written under any other name. Looks at all there are. */
+bool alias_names(const struct aliases *aliases, uint32_t dir_id, uint32_t uidvalidity, uint32_t uid);
 void alias_fini(struct aliases *aliases); /* frees and zeroes */
 
 #endif

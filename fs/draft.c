@@ -1,29 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Invariants
- * 1. A draft is in the list until it has no name, is not open and is not being sent; then its files go.
- * 2. While it is being sent its bytes do not change: writing is refused, and sending does not begin while
- *    somebody writes (writers).
- * 3. What has a name and is not a message has its bytes in the directory, under its number; what the next
- *    mount needs besides is written when it cannot be sent, and when the account is closed.
+ * 1. A draft is in drafts->all until it has no name, is not held and is not being sent; then its files go.
+ * 2. While it is being sent neither its bytes nor its name change: both are refused, and sending does not begin while
+ *    somebody writes (writing).
+ * 3. What has a name has its bytes in the directory, under its number. Where it was written is saved before it is
+ *    sent, when it was closed under a local name, and when it cannot be sent, before anybody is told so.
  */
 #include "draft.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "../imap/mem.h"
 #include "draft_internal.h"
 #include "mailbox_internal.h"
-#include "name.h"
+#include "write_internal.h"
 
 #define SUFFIX ".eml"
-#define ID_KEY "\001drafts" /* no mailbox is called that */
 
 /* ---- names ------------------------------------------------------------------------------------------ */
 
@@ -43,54 +40,122 @@ enum imap_status draft_check_name(const char *name, struct imap_error *err)
     return imap_error_sys(err, EINVAL, "%s is not the name of a message, which ends in " SUFFIX, name);
 }
 
+static struct draft **bucket_of(struct drafts *drafts, const struct mailbox *mailbox, const char *name)
+{
+    uint32_t hash = 2166136261u ^ mailbox->dir_id; /* FNV-1a */
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return &drafts->by_name[(hash ^ hash >> 16) % DRAFT_BUCKETS];
+}
+
+void draft_show_locked(struct draft *draft)
+{
+    struct draft **bucket = bucket_of(draft->drafts, draft->mailbox, draft->name);
+    draft->name_next = *bucket;
+    *bucket = draft;
+    draft->named = true;
+    draft->saved = false;
+    mailbox_touch_locked(draft->mailbox);
+}
+
+void draft_hide_locked(struct draft *draft)
+{
+    if (!draft->named)
+        return;
+    struct draft **link = bucket_of(draft->drafts, draft->mailbox, draft->name);
+    while (*link != draft)
+        link = &(*link)->name_next;
+    *link = draft->name_next;
+    draft->name_next = NULL;
+    draft->named = false;
+    draft->saved = false;
+    mailbox_touch_locked(draft->mailbox);
+}
+
+void draft_name_locked(struct draft *draft, struct mailbox *mailbox, const char *name)
+{
+    char *copy = imap_xstrdup(name); /* it may be draft->name */
+    draft_hide_locked(draft);
+    free(draft->name);
+    draft->name = copy;
+    draft->mailbox = mailbox;
+    draft->sent = false;
+    draft_show_locked(draft);
+}
+
+bool draft_unname_locked(struct draft *draft)
+{
+    if (draft->state == DRAFT_SENDING)
+        return false;
+    draft_hide_locked(draft);
+    draft->sent = false;
+    draft_settle_locked(draft);
+    return true;
+}
+
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-static struct draft *add(struct drafts *drafts, uint32_t number)
+/* Where that number is, or would be. */
+static size_t position(const struct drafts *drafts, uint32_t number)
+{
+    size_t low = 0, high = drafts->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (drafts->all[middle]->number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct draft *draft_add_locked(struct drafts *drafts, uint32_t number)
 {
     struct draft *draft = imap_xcalloc(1, sizeof *draft);
     draft->drafts = drafts;
     draft->number = number;
     draft->fd = -1;
     wait_queue_init(&draft->waits);
-    struct draft **link = drafts->tail;
-    if (number < drafts->last_number) /* of those that were left, in any order */
-        for (link = &drafts->first; *link && (*link)->number < number;)
-            link = &(*link)->next;
-    draft->next = *link;
-    *link = draft;
-    if (!draft->next)
-        drafts->tail = &draft->next;
+    wait_queue_init(&draft->save_waits);
+    if (drafts->count == drafts->capacity) {
+        drafts->capacity = drafts->capacity ? 2 * drafts->capacity : 16;
+        drafts->all = imap_xreallocarray(drafts->all, drafts->capacity, sizeof(struct draft *));
+    }
+    const size_t at = position(drafts, number);
+    memmove(drafts->all + at + 1, drafts->all + at, (drafts->count - at) * sizeof(struct draft *));
+    drafts->all[at] = draft;
+    drafts->count++;
     if (number > drafts->last_number)
         drafts->last_number = number;
-    drafts->count++;
     return draft;
+}
+
+void draft_free(struct draft *draft)
+{
+    free(draft->name);
+    free(draft->former_name);
+    free(draft);
 }
 
 static void destroy(struct draft *draft)
 {
     struct drafts *drafts = draft->drafts;
-    struct draft **link = &drafts->first;
-    while (*link != draft)
-        link = &(*link)->next;
-    *link = draft->next;
-    if (!draft->next)
-        drafts->tail = link;
+    const size_t at = position(drafts, draft->number);
     drafts->count--;
-    if (draft->fd >= 0)
-        close(draft->fd);
-    sender_remove_locked(drafts->sender, draft->number);
-    free(draft->name);
-    free(draft->flags);
-    free(draft);
+    memmove(drafts->all + at, drafts->all + at + 1, (drafts->count - at) * sizeof(struct draft *));
+    sender_chore_locked(drafts->sender, SENDER_REMOVE, draft->number, -1);
+    draft_free(draft);
 }
 
 void draft_settle_locked(struct draft *draft)
 {
-    if (!draft->opens && draft->fd >= 0 && draft->state != DRAFT_SENDING) {
-        close(draft->fd);
+    if (draft->holds || draft->state == DRAFT_SENDING || draft->queued || draft->served)
+        return;
+    if (draft->fd >= 0) {
+        sender_chore_locked(draft->drafts->sender, SENDER_CLOSE, draft->number, draft->fd);
         draft->fd = -1;
     }
-    if (!draft->mailbox && !draft->opens && draft->state != DRAFT_SENDING)
+    if (!draft->named)
         destroy(draft);
 }
 
@@ -98,22 +163,20 @@ enum imap_status draft_new(struct account *account, struct draft **draft_out, st
 {
     struct drafts *drafts = account->drafts;
     account_lock(account);
-    if (drafts->count >= DRAFTS_MAX) {
+    if (drafts->count >= DRAFTS_MAX || drafts->last_number == UINT32_MAX) {
         account_unlock(account);
-        return imap_error_sys(err, ENOSPC, "there are %u drafts", DRAFTS_MAX);
+        return imap_error_sys(err, ENOSPC, "there are %zu files that were not sent", drafts->count);
     }
-    struct draft *draft = add(drafts, drafts->last_number + 1);
-    draft->opens = 1; /* before anybody can find it */
+    struct draft *draft = draft_add_locked(drafts, drafts->last_number + 1);
+    draft->holds = 1; /* before anybody can find it */
+    clock_gettime(CLOCK_REALTIME, &draft->mtime);
     account_unlock(account);
     const int fd = draftfile_open(drafts, draft->number, true);
     const int open_errno = errno;
     account_lock(account);
     draft->fd = fd;
-    clock_gettime(CLOCK_REALTIME, &draft->mtime);
-    if (fd < 0) {
-        draft->opens = 0;
-        draft_settle_locked(draft);
-    }
+    if (fd < 0)
+        draft_close_locked(draft);
     account_unlock(account);
     if (fd < 0)
         return imap_error_sys(err, open_errno, "cannot make a file in %s", drafts->dir);
@@ -123,58 +186,13 @@ enum imap_status draft_new(struct account *account, struct draft **draft_out, st
 
 void draft_hold_locked(struct draft *draft)
 {
-    draft->opens++;
-}
-
-int draft_open(struct draft *draft)
-{
-    struct account *account = draft->drafts->account;
-    account_lock(account);
-    const bool is_open = draft->fd >= 0;
-    account_unlock(account);
-    if (is_open)
-        return 0;
-    int fd = draftfile_open(draft->drafts, draft->number, false);
-    const int error = fd < 0 ? errno : 0;
-    account_lock(account);
-    if (draft->fd < 0) {
-        draft->fd = fd;
-        fd = -1;
-    }
-    account_unlock(account);
-    if (fd >= 0)
-        close(fd); /* somebody else was faster */
-    return error;
+    draft->holds++;
 }
 
 void draft_close_locked(struct draft *draft)
 {
-    draft->opens--;
-    draft_settle_locked(draft);
-}
-
-/* ---- places ----------------------------------------------------------------------------------------- */
-
-static void moved(struct draft *draft)
-{
-    draft->saved = false;
-    if (draft->mailbox)
-        mailbox_touch_locked(draft->mailbox);
-}
-
-void draft_name_locked(struct draft *draft, struct mailbox *mailbox, const char *name)
-{
-    moved(draft);
-    free(draft->name);
-    draft->name = imap_xstrdup(name);
-    draft->mailbox = mailbox;
-    moved(draft);
-}
-
-void draft_unname_locked(struct draft *draft)
-{
-    moved(draft);
-    draft->mailbox = NULL;
+    if (!--draft->holds)
+        sender_left_locked(draft);
     draft_settle_locked(draft);
 }
 
@@ -182,99 +200,30 @@ void draft_unname_locked(struct draft *draft)
 
 struct draft *draft_find_locked(const struct mailbox *mailbox, const char *name)
 {
-    struct draft *draft = mailbox->account->drafts ? mailbox->account->drafts->first : NULL;
+    struct drafts *drafts = mailbox->account->drafts;
+    struct draft *draft = drafts ? *bucket_of(drafts, mailbox, name) : NULL;
     while (draft && (draft->mailbox != mailbox || strcmp(draft->name, name) != 0))
-        draft = draft->next;
+        draft = draft->name_next;
     return draft;
 }
 
 struct draft *draft_by_number_locked(const struct account *account, uint32_t number)
 {
-    struct draft *draft = account->drafts ? account->drafts->first : NULL;
-    while (draft && draft->number != number)
-        draft = draft->next;
-    return draft;
+    const struct drafts *drafts = account->drafts;
+    const size_t at = drafts ? position(drafts, number) : 0;
+    return drafts && at < drafts->count && drafts->all[at]->number == number ? drafts->all[at] : NULL;
 }
 
 struct draft *draft_next_locked(const struct mailbox *mailbox, uint32_t after)
 {
-    struct draft *draft = mailbox->account->drafts ? mailbox->account->drafts->first : NULL;
-    while (draft && (draft->number <= after || draft->mailbox != mailbox || draft->state == DRAFT_SENT))
-        draft = draft->next;
-    return draft;
-}
-
-/* ---- bytes ------------------------------------------------------------------------------------------ */
-
-ssize_t draft_read(struct draft *draft, void *buf, size_t size, uint64_t offset)
-{
-    size_t done = 0;
-    while (done < size) {
-        const ssize_t n = pread(draft->fd, (char *)buf + done, size - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    return (ssize_t)done;
-}
-
-/* False while it is being sent. */
-static bool begin_writing(struct draft *draft)
-{
-    struct account *account = draft->drafts->account;
-    account_lock(account);
-    const bool may = draft->state != DRAFT_SENDING;
-    draft->writers += may;
-    account_unlock(account);
-    return may;
-}
-
-static void end_writing(struct draft *draft, bool any, uint64_t size, bool cut)
-{
-    struct account *account = draft->drafts->account;
-    account_lock(account);
-    draft->writers--;
-    if (any) {
-        draft->size = cut || size > draft->size ? size : draft->size;
-        draft->unsent = true;
-        draft->saved = false;
-        if (draft->state != DRAFT_LOCAL) /* it is another one now */
-            draft->state = DRAFT_LOCAL;
-        clock_gettime(CLOCK_REALTIME, &draft->mtime);
-    }
-    account_unlock(account);
-}
-
-ssize_t draft_write(struct draft *draft, const void *data, size_t size, uint64_t offset)
-{
-    size_t done = 0;
-    int error = 0;
-    if (!begin_writing(draft))
-        return -EBUSY;
-    while (done < size && !error) {
-        const ssize_t n = pwrite(draft->fd, (const char *)data + done, size - done, (off_t)(offset + done));
-        if (n > 0)
-            done += (size_t)n;
-        else if (n == 0 || errno != EINTR)
-            error = n < 0 ? errno : EIO;
-    }
-    end_writing(draft, done > 0, offset + done, false);
-    return done > 0 ? (ssize_t)done : -error;
-}
-
-int draft_truncate(struct draft *draft, uint64_t size)
-{
-    if (!begin_writing(draft))
-        return EBUSY;
-    int error = 0;
-    while (ftruncate(draft->fd, (off_t)size) != 0 && (error = errno) == EINTR)
-        error = 0;
-    end_writing(draft, !error, size, true);
-    return error;
+    const struct drafts *drafts = mailbox->account->drafts;
+    if (!drafts || after == UINT32_MAX)
+        return NULL;
+    for (size_t at = position(drafts, after + 1); at < drafts->count; at++)
+        if (drafts->all[at]->named && drafts->all[at]->mailbox == mailbox &&
+            draft_find_locked(mailbox, drafts->all[at]->name) == drafts->all[at])
+            return drafts->all[at]; /* and not hidden by one that is to replace it */
+    return NULL;
 }
 
 /* ---- what it is ------------------------------------------------------------------------------------- */
@@ -296,7 +245,7 @@ const struct imap_error *draft_error_locked(const struct draft *draft)
 
 struct mailbox *draft_mailbox_locked(const struct draft *draft)
 {
-    return draft->mailbox;
+    return draft->named ? draft->mailbox : NULL;
 }
 
 const char *draft_file_name_locked(const struct draft *draft)
@@ -322,133 +271,50 @@ void draft_set_mtime_locked(struct draft *draft, struct timespec mtime)
 
 const char *draft_flags_locked(const struct draft *draft)
 {
-    return draft->flags ? draft->flags : "";
+    return flagset_text(&draft->drafts->account->flagsets, draft->flagset);
 }
 
-void draft_set_flags_locked(struct draft *draft, const char *flags)
+/* text without the words of `without`. */
+static void take_out(const char *text, const char *without, char out[FLAGSET_TEXT_MAX])
 {
-    free(draft->flags);
-    draft->flags = imap_xstrdup(flags);
+    size_t used = 0;
+    while (*text) {
+        const size_t len = strcspn(text, " ");
+        char word[FLAGSET_TEXT_MAX];
+        snprintf(word, sizeof word, "%.*s", (int)len, text);
+        if (!write_flags_hold(word, without, true))
+            used += (size_t)snprintf(out + used, FLAGSET_TEXT_MAX - used, "%s%s", used ? " " : "", word);
+        text += len + (text[len] == ' ');
+    }
+    out[used] = '\0';
+}
+
+void draft_set_flags_locked(struct draft *draft, enum write_how how, const struct imap_flags *flags)
+{
+    struct flagsets *sets = &draft->drafts->account->flagsets;
+    const uint32_t named = flagset_intern(sets, flags);
+    char text[2 * FLAGSET_TEXT_MAX];
+    if (how == WRITE_ADD) {
+        snprintf(text, sizeof text, "%s %s", draft_flags_locked(draft), flagset_text(sets, named));
+        draft->flagset = flagset_intern_text(sets, text);
+    } else if (how == WRITE_REMOVE) {
+        take_out(draft_flags_locked(draft), flagset_text(sets, named), text);
+        draft->flagset = flagset_intern_text(sets, text);
+    } else {
+        draft->flagset = named;
+    }
     draft->saved = false;
 }
 
-bool draft_message_locked(const struct draft *draft, uint32_t *message_id_out, uint32_t *uid_out)
+void draft_place_locked(const struct draft *draft, struct draft_place *place_out)
 {
-    *message_id_out = draft->message_id;
-    *uid_out = draft->uid;
-    return draft->state == DRAFT_SENT && draft->uid;
-}
-
-/* ---- from mount to mount ---------------------------------------------------------------------------- */
-
-static void take_up(void *arg, uint32_t number, const char *mailbox_name, const char *name, const char *flags,
-                    struct timespec mtime, bool unclear, uint64_t size)
-{
-    struct drafts *drafts = arg;
-    struct account *account = drafts->account;
-    account_lock(account);
-    struct mailbox *mailbox = tree_find_locked(account, mailbox_name, strlen(mailbox_name));
-    if (!mailbox || mailbox->gone) {
-        pending_log_locked(account, LOG_WARNING,
-                           "%s, written to %s and not sent, stays in %s/%u: the mailbox is gone", name,
-                           mailbox_name, drafts->dir, number);
-        account_unlock(account);
-        return;
-    }
-    struct draft *draft = add(drafts, number);
-    draft->mtime = mtime;
-    draft->size = size;
-    draft->flags = imap_xstrdup(flags);
-    draft->unclear = unclear;
-    draft->unsent = true;
-    draft_name_locked(draft, mailbox, name);
-    draft->saved = true;
-    if (!draft_name_is_local(name)) {
-        draft->state = DRAFT_FAILED;
-        imap_error_set(&draft->err, IMAP_AGAIN, "an earlier mount could not send it");
-        pending_log_locked(account, LOG_NOTICE,
-                           "%s in %s was written by an earlier mount and is not sent yet", name,
-                           mailbox->wire);
-    }
-    account_unlock(account);
-}
-
-enum imap_status drafts_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint,
-                             struct imap_error *err)
-{
-    struct drafts *drafts = imap_xcalloc(1, sizeof *drafts);
-    drafts->account = account;
-    drafts->dir_fd = -1;
-    drafts->tail = &drafts->first;
-    account_lock(account);
-    drafts->id = ids_take(&account->ids, ids_key(ID_KEY, strlen(ID_KEY), 0), NULL);
-    account_unlock(account);
-    const enum imap_status status = draftfile_dir(drafts, dir, endpoint, err);
-    if (status) {
-        free(drafts->dir);
-        free(drafts);
-        return status;
-    }
-    drafts->sender = sender_new(drafts);
-    draftfile_each(drafts, take_up, drafts);
-    account_lock(account);
-    account->drafts = drafts;
-    account_unlock(account);
-    return IMAP_OK;
-}
-
-uint32_t drafts_id(const struct account *account)
-{
-    return account->drafts ? account->drafts->id : 0;
-}
-
-void drafts_stop(struct drafts *drafts)
-{
-    sender_stop(drafts->sender);
-}
-
-void drafts_resume_locked(struct drafts *drafts)
-{
-    sender_resume_locked(drafts->sender);
-}
-
-static void leave(struct draft *draft)
-{
-    struct account *account = draft->drafts->account;
-    const int error = draft->saved ? 0 : draftfile_save(draft->drafts, draft);
-    if (error)
-        pending_log_locked(
-            account, LOG_ERR, "%s in %s was not sent, and cannot be saved (%s): its bytes are in %s/%u",
-            draft->name, draft->mailbox->wire, strerror(error), draft->drafts->dir, draft->number);
-    else if (!draft_name_is_local(draft->name))
-        pending_log_locked(account, LOG_WARNING, "%s in %s was not sent; the next mount will show it there",
-                           draft->name, draft->mailbox->wire);
-}
-
-void drafts_close(struct drafts **drafts_in)
-{
-    struct drafts *drafts = *drafts_in;
-    *drafts_in = NULL;
-    if (!drafts)
-        return;
-    account_lock(drafts->account);
-    while (drafts->first) {
-        struct draft *draft = drafts->first;
-        drafts->first = draft->next;
-        const bool stays = draft->mailbox && draft->state != DRAFT_SENT && (draft->unsent || draft->saved);
-        if (stays)
-            leave(draft);
-        else
-            draftfile_remove(drafts, draft->number);
-        if (draft->fd >= 0)
-            close(draft->fd);
-        free(draft->name);
-        free(draft->flags);
-        free(draft);
-    }
-    account_unlock(drafts->account);
-    sender_free(&drafts->sender);
-    close(drafts->dir_fd);
-    free(drafts->dir);
-    free(drafts);
+    *place_out = (struct draft_place){.number = draft->number,
+                                      .mailbox = draft->mailbox->wire,
+                                      .name = imap_xstrdup(draft->name),
+                                      .flags = draft_flags_locked(draft),
+                                      .size = draft->size,
+                                      .mtime = draft->mtime,
+                                      .unclear = draft->unclear,
+                                      .uidvalidity = draft->uidvalidity,
+                                      .uidnext = draft->uidnext};
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * draftfile: what lies on disk of the drafts: ACCOUNT.drafts/N is the bytes of draft N, N.place says, in
- * lines of "key value", where it was written. Only what has a place file is anything to the next mount: it
- * is renamed into being when the bytes are all there.
+ * draftfile: what lies on disk of the drafts. ACCOUNT.drafts/N is the bytes of draft N, N.place (draftplace.c)
+ * says where it was written. Only what has a place is anything to the next mount: of bytes without one nobody was
+ * told that they were written. Several mounts of the account have a directory each, locked; what one has left
+ * that is not running any more, another one takes over when it starts.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -18,262 +19,221 @@
 
 #include "../imap/mem.h"
 #include "draft_internal.h"
-#include "mailbox.h"
 #include "storefile.h"
 
-#define MOUNTS_MAX 16 /* of one account at once that write */
-#define PLACE ".place"
-#define LINE_SIZE 65536
+#define MOUNTS_MAX 16u /* of one account at once that write */
+#define NAME_ROOM 40
+
+static void name_of(uint32_t number, const char *suffix, char name[NAME_ROOM])
+{
+    snprintf(name, NAME_ROOM, "%" PRIu32 "%s", number, suffix);
+}
 
 /* ---- the directory ---------------------------------------------------------------------------------- */
 
-static enum imap_status lock_dir(struct drafts *drafts, const char *path, bool *taken_out,
-                                 struct imap_error *err)
+/* The descriptor; -1 with errno: EWOULDBLOCK when another mount has it. */
+static int lock_dir(const char *path)
 {
-    *taken_out = false;
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return imap_error_sys(err, errno, "cannot make the directory %s", path);
     const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return imap_error_sys(err, errno, "cannot open the directory %s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        *taken_out = errno == EWOULDBLOCK;
-        const int lock_errno = errno;
-        close(fd);
-        return *taken_out ? IMAP_OK : imap_error_sys(err, lock_errno, "cannot lock the directory %s", path);
-    }
-    drafts->dir_fd = fd;
-    drafts->dir = imap_xstrdup(path);
-    return IMAP_OK;
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    const int lock_errno = errno;
+    close(fd);
+    errno = lock_errno;
+    return -1;
+}
+
+static void path_of(const char *base, unsigned i, char path[STOREFILE_SIZE])
+{
+    if (i == 1)
+        snprintf(path, STOREFILE_SIZE, "%s", base);
+    else
+        snprintf(path, STOREFILE_SIZE, "%.*s%u", STOREFILE_SIZE - 12, base, i);
 }
 
 enum imap_status draftfile_dir(struct drafts *drafts, const char *dir, const struct imap_endpoint *endpoint,
                                struct imap_error *err)
 {
     char name[128], path[STOREFILE_SIZE];
-    bool taken = true;
-    enum imap_status status = IMAP_OK;
     storefile_name(endpoint, name);
-    for (unsigned i = 1; i <= MOUNTS_MAX && taken && !status; i++) {
-        const int len = i == 1 ? snprintf(path, sizeof path, "%s/%s.drafts", dir, name)
-                               : snprintf(path, sizeof path, "%s/%s.drafts%u", dir, name, i);
-        if (len < 0 || (size_t)len >= sizeof path)
-            return imap_error_sys(err, ENAMETOOLONG, "cache directory %s", dir);
-        status = lock_dir(drafts, path, &taken, err);
+    const size_t size = strlen(dir) + strlen(name) + sizeof "/.drafts";
+    if (size > STOREFILE_SIZE - 12)
+        return imap_error_sys(err, ENAMETOOLONG, "cache directory %s", dir);
+    drafts->dir = imap_xmalloc(size + 12);
+    snprintf(drafts->dir, size, "%s/%s.drafts", dir, name);
+    for (unsigned i = 1; i <= MOUNTS_MAX; i++) {
+        path_of(drafts->dir, i, path);
+        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+            return imap_error_sys(err, errno, "cannot make the directory %s", path);
+        drafts->dir_fd = lock_dir(path);
+        if (drafts->dir_fd >= 0) {
+            free(drafts->dir);
+            drafts->dir = imap_xstrdup(path);
+            return IMAP_OK;
+        }
+        if (errno != EWOULDBLOCK)
+            return imap_error_sys(err, errno, "cannot open the directory %s", path);
     }
-    if (!status && taken)
-        return imap_error_sys(err, EBUSY, "more than %d mounts of the account write at once", MOUNTS_MAX);
-    return status;
+    return imap_error_sys(err, EBUSY, "more than %u mounts of the account write at once", MOUNTS_MAX);
 }
 
 int draftfile_open(const struct drafts *drafts, uint32_t number, bool make)
 {
-    char name[16];
-    snprintf(name, sizeof name, "%" PRIu32, number);
+    char name[NAME_ROOM];
+    name_of(number, "", name);
     return openat(drafts->dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT | O_EXCL : 0),
                   0600);
 }
 
+static void remove_one(int dir_fd, uint32_t number, const char *suffix)
+{
+    char name[NAME_ROOM];
+    name_of(number, suffix, name);
+    (void)unlinkat(dir_fd, name, 0);
+}
+
+void draftfile_forget(const struct drafts *drafts, uint32_t number)
+{
+    remove_one(drafts->dir_fd, number, DRAFTPLACE_SUFFIX);
+}
+
 void draftfile_remove(const struct drafts *drafts, uint32_t number)
 {
-    char name[32];
-    snprintf(name, sizeof name, "%" PRIu32 PLACE, number);
-    (void)unlinkat(drafts->dir_fd, name, 0); /* first: bytes without a place are nothing */
-    snprintf(name, sizeof name, "%" PRIu32, number);
-    (void)unlinkat(drafts->dir_fd, name, 0);
+    draftfile_forget(drafts, number); /* first: bytes without a place are nothing */
+    remove_one(drafts->dir_fd, number, "");
 }
 
-/* ---- saving ----------------------------------------------------------------------------------------- */
+/* ---- what was left ---------------------------------------------------------------------------------- */
 
-static void put_text(FILE *file, const char *key, const char *text)
-{
-    fprintf(file, "%s ", key);
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (c <= ' ' || c == '%' || c >= 0x7f)
-            fprintf(file, "%%%02X", c);
-        else
-            putc(c, file);
-    }
-    putc('\n', file);
-}
-
-static void put_place(FILE *file, const struct draft *draft, const char *mailbox)
-{
-    put_text(file, "mailbox", mailbox);
-    put_text(file, "name", draft->name);
-    put_text(file, "flags", draft->flags ? draft->flags : "");
-    fprintf(file, "size %" PRIu64 "\n", draft->size);
-    fprintf(file, "mtime %" PRId64 ".%09ld\n", (int64_t)draft->mtime.tv_sec, draft->mtime.tv_nsec);
-    fprintf(file, "unclear %d\nend\n", draft->unclear);
-}
-
-static int write_place(int fd, const struct draft *draft, const char *mailbox)
-{
-    FILE *file = fdopen(fd, "w");
-    if (!file) {
-        const int open_errno = errno;
-        close(fd);
-        return open_errno;
-    }
-    put_place(file, draft, mailbox);
-    int error = ferror(file) || fflush(file) != 0 || fsync(fd) != 0 ? errno ? errno : EIO : 0;
-    if (fclose(file) != 0 && !error)
-        error = errno;
-    return error;
-}
-
-int draftfile_save(const struct drafts *drafts, const struct draft *draft)
-{
-    char name[32], being_made[40];
-    snprintf(name, sizeof name, "%" PRIu32 PLACE, draft->number);
-    snprintf(being_made, sizeof being_made, "%s.new", name);
-    const int bytes = draftfile_open(drafts, draft->number, false);
-    if (bytes < 0)
-        return errno;
-    int error = fsync(bytes) != 0 ? errno : 0;
-    close(bytes);
-    if (error)
-        return error;
-    const int fd = openat(drafts->dir_fd, being_made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return errno;
-    error = write_place(fd, draft, mailbox_wire_name(draft->mailbox));
-    if (!error && renameat(drafts->dir_fd, being_made, drafts->dir_fd, name) != 0)
-        error = errno;
-    if (!error && fsync(drafts->dir_fd) != 0)
-        error = errno;
-    return error;
-}
-
-/* ---- taking up what was left ------------------------------------------------------------------------ */
-
-struct place {
-    char *mailbox, *name, *flags;
-    uint64_t size;
-    struct timespec mtime;
-    bool unclear, ended;
-};
-
-static int hex_digit(char c)
-{
-    const char *digits = "0123456789ABCDEF", *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
-/* NULL when it is not what put_text writes. */
-static char *get_text(const char *text)
-{
-    char *out = imap_xmalloc(strlen(text) + 1);
-    size_t len = 0;
-    for (; *text; text++, len++) {
-        const int high = *text == '%' ? hex_digit(text[1]) : 0,
-                  low = *text == '%' && high >= 0 ? hex_digit(text[2]) : 0;
-        out[len] = *text == '%' ? (char)(16 * high + low) : *text;
-        if (high < 0 || low < 0 || !out[len]) {
-            free(out);
-            return NULL;
-        }
-        text += *text == '%' ? 2 : 0;
-    }
-    out[len] = '\0';
-    return out;
-}
-
-static void take_line(struct place *place, const char *line)
-{
-    int64_t seconds = 0;
-    long nanoseconds = 0;
-    unsigned unclear = 0;
-    char **text = !strncmp(line, "mailbox ", 8) ? &place->mailbox
-                  : !strncmp(line, "name ", 5)  ? &place->name
-                  : !strncmp(line, "flags ", 6) ? &place->flags
-                                                : NULL;
-    if (text) {
-        free(*text);
-        *text = get_text(strchr(line, ' ') + 1);
-    } else if (sscanf(line, "mtime %" SCNd64 ".%9ld", &seconds, &nanoseconds) == 2) {
-        place->mtime = (struct timespec){.tv_sec = seconds, .tv_nsec = nanoseconds};
-    } else if (sscanf(line, "unclear %u", &unclear) == 1) {
-        place->unclear = unclear != 0;
-    } else if (sscanf(line, "size %" SCNu64, &place->size) != 1) {
-        place->ended |= !strcmp(line, "end");
-    }
-}
-
-static bool read_place(const struct drafts *drafts, const char *name, struct place *place)
-{
-    const int fd = openat(drafts->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t len;
-    if (!file) {
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    while ((len = getline(&line, &room, file)) > 0 && len < LINE_SIZE) {
-        line[strcspn(line, "\n")] = '\0';
-        take_line(place, line);
-    }
-    free(line);
-    fclose(file);
-    return place->ended && place->mailbox && place->name && *place->name && !strchr(place->name, '/');
-}
-
-/* The number in "N" or "N.place"; 0 when it is neither. */
-static uint32_t number_of(const char *name, bool *place_out)
+/* The number in "N", or in "N.place" and "N.place.new"; 0 when it is none of them. */
+static uint32_t number_of(const char *name, const char **suffix_out)
 {
     char *end = NULL;
     const unsigned long number = isdigit((unsigned char)*name) ? strtoul(name, &end, 10) : 0;
-    if (!number || number > UINT32_MAX || (*end && strcmp(end, PLACE) != 0))
+    if (!number || number >= UINT32_MAX)
         return 0;
-    *place_out = *end != '\0';
+    *suffix_out = end;
     return (uint32_t)number;
 }
 
-static bool bytes_are_there(const struct drafts *drafts, uint32_t number, uint64_t size)
+static bool exists(int dir_fd, uint32_t number, const char *suffix, struct stat *attr_out)
 {
-    char name[16];
+    char name[NAME_ROOM];
+    name_of(number, suffix, name);
+    return fstatat(dir_fd, name, attr_out, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(attr_out->st_mode);
+}
+
+struct numbers {
+    uint32_t *all;
+    size_t count, capacity;
+};
+
+static int compare(const void *one, const void *other)
+{
+    const uint32_t a = *(const uint32_t *)one, b = *(const uint32_t *)other;
+    return (a > b) - (a < b);
+}
+
+static void add_number(struct numbers *numbers, uint32_t number)
+{
+    if (numbers->count == numbers->capacity) {
+        numbers->capacity = numbers->capacity ? 2 * numbers->capacity : 64;
+        numbers->all = imap_xreallocarray(numbers->all, numbers->capacity, sizeof(uint32_t));
+    }
+    numbers->all[numbers->count++] = number;
+}
+
+/* Those that have a place and bytes, in order; the others go. */
+static struct numbers tidy(int dir_fd)
+{
+    struct numbers numbers = {0};
     struct stat attr;
-    snprintf(name, sizeof name, "%" PRIu32, number);
-    return fstatat(drafts->dir_fd, name, &attr, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(attr.st_mode) &&
-           (uint64_t)attr.st_size == size;
+    const int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (fd >= 0 && !dir)
+        close(fd);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        const char *suffix = NULL;
+        const uint32_t number = number_of(entry->d_name, &suffix);
+        if (!number)
+            continue;
+        if (*suffix && strcmp(suffix, DRAFTPLACE_SUFFIX) != 0)
+            remove_one(dir_fd, number, suffix); /* being made when the mount ended */
+        else if (*suffix && !exists(dir_fd, number, "", &attr))
+            remove_one(dir_fd, number, DRAFTPLACE_SUFFIX);
+        else if (!*suffix && !exists(dir_fd, number, DRAFTPLACE_SUFFIX, &attr))
+            remove_one(dir_fd, number, "");
+        else if (!*suffix)
+            add_number(&numbers, number);
+    }
+    if (dir)
+        closedir(dir);
+    if (numbers.count)
+        qsort(numbers.all, numbers.count, sizeof(uint32_t), compare);
+    return numbers;
 }
 
-static bool has_place(const struct drafts *drafts, uint32_t number)
+static bool move_one(int from_fd, uint32_t from, int to_fd, uint32_t to, const char *suffix)
 {
-    char name[32];
-    snprintf(name, sizeof name, "%" PRIu32 PLACE, number);
-    return faccessat(drafts->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    char old_name[NAME_ROOM], new_name[NAME_ROOM];
+    name_of(from, suffix, old_name);
+    name_of(to, suffix, new_name);
+    return renameat(from_fd, old_name, to_fd, new_name) == 0;
 }
 
-void draftfile_each(const struct drafts *drafts,
-                    void (*each)(void *arg, uint32_t number, const char *mailbox, const char *name,
-                                 const char *flags, struct timespec mtime, bool unclear, uint64_t size),
+/* The bytes last: until they have come the place is nothing here, and stays something there. */
+static bool move_draft(int from_fd, uint32_t from, int to_fd, uint32_t to)
+{
+    struct draft_place place = {0};
+    if (!draftplace_read(from_fd, from, &place))
+        return false;
+    place.number = to;
+    const bool moved = draftplace_write(to_fd, &place, false) == 0 && move_one(from_fd, from, to_fd, to, "");
+    draftplace_fini(&place);
+    remove_one(moved ? from_fd : to_fd, moved ? from : to, DRAFTPLACE_SUFFIX);
+    return moved;
+}
+
+static void take_over(struct drafts *drafts)
+{
+    const size_t len = strlen(drafts->dir);
+    const char *base_end = strstr(drafts->dir + (len > 24 ? len - 24 : 0), ".drafts");
+    char base[STOREFILE_SIZE], path[STOREFILE_SIZE];
+    if (!base_end)
+        return;
+    snprintf(base, sizeof base, "%.*s", (int)(base_end - drafts->dir) + 7, drafts->dir);
+    for (unsigned i = 1; i <= MOUNTS_MAX; i++) {
+        path_of(base, i, path);
+        const int fd = strcmp(path, drafts->dir) != 0 ? lock_dir(path) : -1;
+        if (fd < 0)
+            continue;
+        struct numbers left = tidy(fd);
+        for (size_t n = 0; n < left.count && drafts->last_number < UINT32_MAX - 1; n++)
+            if (move_draft(fd, left.all[n], drafts->dir_fd, drafts->last_number + 1))
+                drafts->last_number++;
+        free(left.all);
+        close(fd);
+    }
+}
+
+void draftfile_each(struct drafts *drafts, void (*each)(void *arg, const struct draft_place *place),
                     void *arg)
 {
-    const int fd = openat(drafts->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
-        return;
+    struct numbers own = tidy(drafts->dir_fd);
+    if (own.count)
+        drafts->last_number = own.all[own.count - 1];
+    take_over(drafts);
+    free(own.all);
+    own = tidy(drafts->dir_fd);
+    for (size_t i = 0; i < own.count; i++) {
+        struct draft_place place;
+        struct stat attr;
+        if (!exists(drafts->dir_fd, own.all[i], "", &attr) ||
+            !draftplace_read(drafts->dir_fd, own.all[i], &place))
+            continue;
+        place.size = (uint64_t)attr.st_size;
+        each(arg, &place);
+        draftplace_fini(&place);
     }
-    for (const struct dirent *entry; (entry = readdir(dir));) {
-        bool is_place = false;
-        const uint32_t number = number_of(entry->d_name, &is_place);
-        struct place place = {0};
-        if (number && !is_place && !has_place(drafts, number))
-            draftfile_remove(drafts, number); /* its close never returned */
-        if (number && is_place && read_place(drafts, entry->d_name, &place) &&
-            bytes_are_there(drafts, number, place.size))
-            each(arg, number, place.mailbox, place.name, place.flags ? place.flags : "", place.mtime,
-                 place.unclear, place.size);
-        free(place.mailbox);
-        free(place.name);
-        free(place.flags);
-    }
-    closedir(dir);
+    free(own.all);
 }

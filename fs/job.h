@@ -20,7 +20,6 @@
 
 #include "body.h"
 
-struct draft;
 struct file;
 struct fs;
 struct job;
@@ -36,7 +35,6 @@ struct job {
     fuse_ino_t ino;
     struct fuse_file_info fi;
     struct file *file;
-    struct draft *draft;
     size_t size;
     off_t offset;
     uint64_t told;   /* the size that the kernel believes, if that is known */

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel keeps nothing of a draft's name and attributes: it may be a message at any moment, and have
- * another number then. What it keeps of the bytes is right, as all that changes them comes by it.
+ * The kernel keeps nothing of a draft's name and attributes: it may be a message at any moment, and have another
+ * number then. What it keeps of the bytes is right, as all that changes them comes by it.
  */
 #include "op_draft.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../imap/mem.h"
 #include "errmap.h"
+#include "flagtext.h"
 #include "name.h"
 #include "node.h"
 #include "send.h"
 
-#define KEPT_SECONDS 0.0
 #define PROVEN_SENT 1u
 #define SLOWEST_LINE (UINT64_C(64) << 10) /* octets a second: who uploads more slowly runs out of time */
+#define PF_EXITING 4u                     /* linux/sched.h */
 
 struct handle {
     struct draft *draft;
-    bool wrote; /* what closing it has to send */
+    bool wrote; /* since it was closed last, by whoever shares it; guarded by the account lock */
 };
 
 static struct handle *handle_of(const struct fuse_file_info *fi)
@@ -33,6 +35,7 @@ static struct handle *handle_of(const struct fuse_file_info *fi)
 bool node_is_draft(const struct account *account, fuse_ino_t ino)
 {
     const uint32_t id = drafts_id(account);
+
     return id && node_uid(ino) && node_id(ino) == id;
 }
 
@@ -42,10 +45,21 @@ static int find_locked(struct account *account, fuse_ino_t ino, struct draft **d
     return *draft_out ? 0 : ESTALE;
 }
 
+struct draft *op_draft_named_locked(const struct mailbox *mailbox, const char *name)
+{
+    const uint32_t uid = name_message_uid(name);
+    struct message message;
+
+    return uid && mailbox_find_locked(mailbox, uid, &message) ? NULL : draft_find_locked(mailbox, name);
+}
+
+/* ---- attributes -------------------------------------------------------------------------------- */
+
 void attr_draft_locked(const struct fs *fs, const struct draft *draft, struct stat *stat_out)
 {
     const struct timespec mtime = draft_mtime_locked(draft);
     const uint64_t size = draft_size_locked(draft);
+
     *stat_out = (struct stat){
         .st_ino = node_number(drafts_id(fs->account), draft_number_locked(draft)),
         .st_mode = S_IFREG | (0666 & ~fs->umask),
@@ -59,6 +73,117 @@ void attr_draft_locked(const struct fs *fs, const struct draft *draft, struct st
         .st_mtim = mtime,
         .st_ctim = mtime,
     };
+}
+
+struct fuse_entry_param op_draft_entry_locked(const struct fs *fs, const struct draft *draft)
+{
+    struct fuse_entry_param entry = {0}; /* and so no time that it may be kept */
+
+    attr_draft_locked(fs, draft, &entry.attr);
+    entry.ino = entry.attr.st_ino;
+    return entry;
+}
+
+void op_draft_getattr(fuse_req_t req, fuse_ino_t ino)
+{
+    struct fs *fs = ops_fs(req);
+    struct draft *draft;
+    struct stat attr;
+
+    account_lock(fs->account);
+    const int error = find_locked(fs->account, ino, &draft);
+    if (!error)
+        attr_draft_locked(fs, draft, &attr);
+    account_unlock(fs->account);
+    if (error)
+        fuse_reply_err(req, error);
+    else
+        fuse_reply_attr(req, &attr, 0.0);
+}
+
+static void wrote_locked(struct handle *handle)
+{
+    if (!handle->wrote)
+        draft_writer_locked(handle->draft, 1);
+    handle->wrote = true;
+}
+
+/* By the handle, whose closing sends what is left, or by name, of what could not be sent before. */
+static int set_size(struct fs *fs, struct draft *draft, uint64_t size, const struct fuse_file_info *fi)
+{
+    int error = draft_open(draft);
+
+    if (!error)
+        error = draft_truncate(draft, size);
+    account_lock(fs->account);
+    if (!error && fi && fi->fh)
+        wrote_locked(handle_of(fi));
+    draft_close_locked(draft);
+    account_unlock(fs->account);
+    return error;
+}
+
+/* Mode and owner are what they are; to say otherwise does no harm, so cp -p and rsync go on. */
+void op_draft_setattr(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
+                      struct fuse_file_info *fi)
+{
+    struct fs *fs = ops_fs(req);
+    struct draft *draft;
+
+    account_lock(fs->account);
+    int error = find_locked(fs->account, ino, &draft);
+    if (!error && to_set & FUSE_SET_ATTR_SIZE)
+        draft_hold_locked(draft);
+    account_unlock(fs->account);
+    if (!error && to_set & FUSE_SET_ATTR_SIZE)
+        error = set_size(fs, draft, (uint64_t)attr->st_size, fi);
+    if (error) {
+        fuse_reply_err(req, error);
+        return;
+    }
+    account_lock(fs->account);
+    error = find_locked(fs->account, ino, &draft);
+    if (!error && to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) {
+        struct timespec mtime = attr->st_mtim;
+
+        if (to_set & FUSE_SET_ATTR_MTIME_NOW)
+            clock_gettime(CLOCK_REALTIME, &mtime);
+        draft_set_mtime_locked(draft, mtime);
+    }
+    account_unlock(fs->account);
+    op_draft_getattr(req, ino);
+}
+
+/* ---- flags ------------------------------------------------------------------------------------- */
+
+int op_draft_flags(struct fs *fs, fuse_ino_t ino, char *text_out, size_t size)
+{
+    struct draft *draft;
+
+    account_lock(fs->account);
+    const int error = find_locked(fs->account, ino, &draft);
+    if (!error)
+        (void)snprintf(text_out, size, "%s", draft_flags_locked(draft));
+    account_unlock(fs->account);
+    return error;
+}
+
+int op_draft_set_flags(struct fs *fs, fuse_ino_t ino, const char *text)
+{
+    struct flagtext wanted;
+    struct draft *draft;
+    int error = flagtext_parse(text, strlen(text), &wanted);
+
+    account_lock(fs->account);
+    if (!error)
+        error = find_locked(fs->account, ino, &draft);
+    if (!error && draft_state_locked(draft) == DRAFT_SENDING)
+        error = EBUSY;
+    if (!error)
+        draft_set_flags_locked(draft, wanted.how, &wanted.flags);
+    account_unlock(fs->account);
+    flagtext_fini(&wanted);
+    return error;
 }
 
 /* ---- create ------------------------------------------------------------------------------------ */
@@ -93,9 +218,7 @@ static int create(struct fs *fs, fuse_ino_t parent, const char *name, struct han
     const int error = may_create_locked(fs->account, parent, name, &mailbox);
     if (!error) {
         draft_name_locked(draft, mailbox, name);
-        *entry_out = (struct fuse_entry_param){.attr_timeout = KEPT_SECONDS, .entry_timeout = KEPT_SECONDS};
-        attr_draft_locked(fs, draft, &entry_out->attr);
-        entry_out->ino = entry_out->attr.st_ino;
+        *entry_out = op_draft_entry_locked(fs, draft);
         handle->draft = draft;
     } else {
         draft_close_locked(draft);
@@ -107,19 +230,25 @@ static int create(struct fs *fs, fuse_ino_t parent, const char *name, struct han
 static void handle_free(struct fs *fs, struct handle *handle)
 {
     account_lock(fs->account);
+    if (handle->wrote)
+        draft_writer_locked(handle->draft, -1);
     draft_close_locked(handle->draft);
     account_unlock(fs->account);
     free(handle);
 }
 
-void op_draft_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-                     struct fuse_file_info *fi)
+void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
-    struct handle *handle = imap_xcalloc(1, sizeof(*handle));
+    struct handle *handle;
     struct fuse_entry_param entry;
 
     (void)mode;
+    if (!drafts_id(fs->account)) {
+        fuse_reply_err(req, EROFS);
+        return;
+    }
+    handle = imap_xcalloc(1, sizeof(*handle));
     const int error = create(fs, parent, name, handle, &entry);
     if (error) {
         free(handle);
@@ -131,78 +260,15 @@ void op_draft_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
         handle_free(fs, handle);
 }
 
-/* ---- attributes -------------------------------------------------------------------------------- */
-
-void op_draft_getattr(fuse_req_t req, fuse_ino_t ino)
-{
-    struct fs *fs = ops_fs(req);
-    struct draft *draft;
-    struct stat attr;
-
-    account_lock(fs->account);
-    const int error = find_locked(fs->account, ino, &draft);
-    if (!error)
-        attr_draft_locked(fs, draft, &attr);
-    account_unlock(fs->account);
-    if (error)
-        fuse_reply_err(req, error);
-    else
-        fuse_reply_attr(req, &attr, KEPT_SECONDS);
-}
-
-static int set_size(struct fs *fs, struct draft *draft, uint64_t size)
-{
-    int error = draft_open(draft);
-
-    if (!error)
-        error = draft_truncate(draft, size);
-    account_lock(fs->account);
-    draft_close_locked(draft);
-    account_unlock(fs->account);
-    return error;
-}
-
-/* Mode and owner are what they are; to say otherwise does no harm, so cp -p and rsync go on. */
-void op_draft_setattr(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set)
-{
-    struct fs *fs = ops_fs(req);
-    struct draft *draft;
-    int error;
-
-    account_lock(fs->account);
-    error = find_locked(fs->account, ino, &draft);
-    if (!error && to_set & FUSE_SET_ATTR_SIZE)
-        draft_hold_locked(draft);
-    account_unlock(fs->account);
-    if (!error && to_set & FUSE_SET_ATTR_SIZE)
-        error = set_size(fs, draft, (uint64_t)attr->st_size);
-    if (error) {
-        fuse_reply_err(req, error);
-        return;
-    }
-    account_lock(fs->account);
-    error = find_locked(fs->account, ino, &draft);
-    if (!error && to_set & FUSE_SET_ATTR_MTIME) {
-        struct timespec mtime = attr->st_mtim;
-
-        if (to_set & FUSE_SET_ATTR_MTIME_NOW)
-            clock_gettime(CLOCK_REALTIME, &mtime);
-        draft_set_mtime_locked(draft, mtime);
-    }
-    account_unlock(fs->account);
-    op_draft_getattr(req, ino);
-}
-
 /* ---- open, read, write ------------------------------------------------------------------------- */
 
 void op_draft_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
     struct handle *handle = imap_xcalloc(1, sizeof(*handle));
-    int error;
 
     account_lock(fs->account);
-    error = find_locked(fs->account, ino, &handle->draft);
+    int error = find_locked(fs->account, ino, &handle->draft);
     if (!error)
         draft_hold_locked(handle->draft);
     account_unlock(fs->account);
@@ -212,9 +278,12 @@ void op_draft_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         return;
     }
     error = draft_open(handle->draft);
-    if (!error && fi->flags & O_TRUNC) {
+    if (!error && fi->flags & O_TRUNC)
         error = draft_truncate(handle->draft, 0);
-        handle->wrote = !error;
+    if (!error && fi->flags & O_TRUNC) {
+        account_lock(fs->account);
+        wrote_locked(handle);
+        account_unlock(fs->account);
     }
     fi->fh = (uintptr_t)handle;
     if (error) {
@@ -237,51 +306,122 @@ void op_draft_read(fuse_req_t req, size_t size, off_t offset, struct fuse_file_i
         fuse_reply_buf(req, buffer, (size_t)n);
 }
 
-void op_draft_write(fuse_req_t req, const char *data, size_t size, off_t offset, struct fuse_file_info *fi)
+void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+              struct fuse_file_info *fi)
 {
-    struct handle *handle = handle_of(fi);
-    const ssize_t n = draft_write(handle->draft, data, size, (uint64_t)offset);
+    struct fs *fs = ops_fs(req);
 
+    if (!node_is_draft(fs->account, ino)) {
+        fuse_reply_err(req, EBADF); /* a message is not opened for writing */
+        return;
+    }
+    const ssize_t n = draft_write(handle_of(fi)->draft, data, size, (uint64_t)offset);
     if (n < 0) {
         fuse_reply_err(req, (int)-n);
         return;
     }
-    handle->wrote = true;
+    account_lock(fs->account);
+    wrote_locked(handle_of(fi));
+    account_unlock(fs->account);
     fuse_reply_write(req, (size_t)n);
 }
 
 /* ---- close ------------------------------------------------------------------------------------- */
 
-static void flush_run(struct job *job)
+static void send_run(struct job *job)
 {
     struct fs *fs = job->fs;
+    struct wait *wait = &job->body_wait.wait;
+    bool done = (job->proven & PROVEN_SENT) != 0;
+    struct draft *draft;
 
     account_lock(fs->account);
-    if (!(job->proven & PROVEN_SENT) && !draft_send_locked(job->draft, &job->body_wait.wait)) {
-        job_waits_locked(job, PROVEN_SENT);
-        account_unlock(fs->account);
-        return;
+    if (!done && find_locked(fs->account, job->ino, &draft) == 0) {
+        done = draft_name_is_local(draft_file_name_locked(draft)) ? draft_save_locked(draft, job->size, wait)
+                                                                  : draft_send_locked(draft, wait);
+        if (!done)
+            job_waits_locked(job, PROVEN_SENT);
     }
     account_unlock(fs->account);
-    fuse_reply_err(job_take(job), 0);
+    if (done)
+        fuse_reply_err(job_take(job), 0);
 }
 
-void op_draft_flush(fuse_req_t req, struct fuse_file_info *fi)
+/* sync: a local one is to outlive a power cut. */
+static void send_draft(fuse_req_t req, fuse_ino_t ino, uint64_t size, bool sync)
 {
     struct fs *fs = ops_fs(req);
-    const struct handle *handle = handle_of(fi);
+    struct job *job = job_new(fs, fs->jobs, req, send_run, NULL);
 
-    if (!handle->wrote) {
+    job->ino = ino;
+    job->size = sync;
+    job_extend(job, 1 + (unsigned)(size / SLOWEST_LINE / 60));
+    send_run(job);
+}
+
+/* Whoever is killed amid his writing closes his files as well, and half a message is not to be sent. */
+static bool is_being_killed(pid_t pid)
+{
+    char path[40];
+    char line[1024];
+    unsigned flags = 0;
+    unsigned exit_code = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = pid > 0 ? fopen(path, "re") : NULL;
+    if (!file)
+        return false;
+    line[fread(line, 1, sizeof(line) - 1, file)] = '\0';
+    (void)fclose(file);
+    /* proc(5): the command is the 2nd field and may hold anything; flags the 9th, exit_code the last one */
+    const char *rest = strrchr(line, ')');
+    const char *last = strrchr(line, ' ');
+    if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || !last)
+        return false;
+    exit_code = (unsigned)strtoul(last, NULL, 10);
+    return flags & PF_EXITING && exit_code & 0x7f;
+}
+
+void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct fs *fs = ops_fs(req);
+    struct handle *handle = handle_of(fi);
+    bool wrote = false;
+    uint64_t size = 0;
+
+    if (node_is_draft(fs->account, ino)) {
+        account_lock(fs->account);
+        wrote = handle->wrote;
+        size = draft_size_locked(handle->draft);
+        if (wrote)
+            draft_writer_locked(handle->draft, -1);
+        handle->wrote = false;
+        if (wrote && is_being_killed(fuse_req_ctx(req)->pid)) {
+            draft_spoil_locked(handle->draft);
+            wrote = false;
+        }
+        account_unlock(fs->account);
+    }
+    if (wrote)
+        send_draft(req, ino, size, false);
+    else
+        fuse_reply_err(req, 0);
+}
+
+/* The handle may have been opened for reading, or the bytes be another one's: all of them are meant. */
+void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+    struct fs *fs = ops_fs(req);
+
+    (void)datasync;
+    if (!node_is_draft(fs->account, ino)) {
         fuse_reply_err(req, 0);
         return;
     }
-    struct job *job = job_new(fs, fs->jobs, req, flush_run, NULL);
-    job->draft = handle->draft;
     account_lock(fs->account);
-    const uint64_t size = draft_size_locked(handle->draft);
+    const uint64_t size = draft_size_locked(handle_of(fi)->draft);
     account_unlock(fs->account);
-    job_extend(job, 1 + (unsigned)(size / SLOWEST_LINE / 60));
-    flush_run(job);
+    send_draft(req, ino, size, true);
 }
 
 void op_draft_release(fuse_req_t req, struct fuse_file_info *fi)

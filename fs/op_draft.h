@@ -9,19 +9,23 @@
 #include "draft.h"
 #include "ops.h"
 
-/* Both need the account lock. */
 bool node_is_draft(const struct account *account, fuse_ino_t ino);
-void attr_draft_locked(const struct fs *fs, const struct draft *draft, struct stat *stat_out);
 
-void op_draft_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-                     struct fuse_file_info *fi);
+/* These need the account lock. */
+void attr_draft_locked(const struct fs *fs, const struct draft *draft, struct stat *stat_out);
+struct fuse_entry_param op_draft_entry_locked(const struct fs *fs, const struct draft *draft);
+/* The draft of that name; NULL also when a message has it as its number: that goes before. */
+struct draft *op_draft_named_locked(const struct mailbox *mailbox, const char *name);
+
 void op_draft_getattr(fuse_req_t req, fuse_ino_t ino);
-void op_draft_setattr(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set);
+void op_draft_setattr(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
+                      struct fuse_file_info *fi);
 void op_draft_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_draft_read(fuse_req_t req, size_t size, off_t offset, struct fuse_file_info *fi);
-void op_draft_write(fuse_req_t req, const char *data, size_t size, off_t offset, struct fuse_file_info *fi);
-/* close(2) and fsync(2): the message is on the server, or they fail. */
-void op_draft_flush(fuse_req_t req, struct fuse_file_info *fi);
 void op_draft_release(fuse_req_t req, struct fuse_file_info *fi);
+
+/* user.imap.flags; 0 or an errno. */
+int op_draft_flags(struct fs *fs, fuse_ino_t ino, char *text_out, size_t size);
+int op_draft_set_flags(struct fs *fs, fuse_ino_t ino, const char *text);
 
 #endif

@@ -7,6 +7,7 @@
 #include "attr.h"
 #include "body.h"
 #include "node.h"
+#include "op_draft.h"
 #include "ops.h"
 
 /* An open message. Readable as long as it is open, also when it is expunged meanwhile. */
@@ -85,6 +86,10 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct stat attr;
     int error = 0;
 
+    if (node_is_draft(ops_fs(req)->account, ino)) {
+        op_draft_getattr(req, ino);
+        return;
+    }
     if (fi && node_uid(ino) && fi->fh)
         attr = file_of(fi)->attr;
     else
@@ -167,8 +172,12 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
 
+    if (node_is_draft(fs->account, ino)) {
+        op_draft_open(req, ino, fi);
+        return;
+    }
     if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC) {
-        fuse_reply_err(req, EROFS);
+        fuse_reply_err(req, fs->read_write ? EPERM : EROFS); /* a message never changes */
         return;
     }
     struct job *job = job_new(fs, fs->jobs, req, open_run, NULL);
@@ -180,7 +189,10 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-    (void)ino;
+    if (node_is_draft(ops_fs(req)->account, ino)) {
+        op_draft_release(req, fi);
+        return;
+    }
     file_free(ops_fs(req), file_of(fi));
     fuse_reply_err(req, 0);
 }
@@ -226,6 +238,11 @@ static void read_run(struct job *job)
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
+
+    if (node_is_draft(fs->account, ino)) {
+        op_draft_read(req, size, offset, fi);
+        return;
+    }
     struct job *job = job_new(fs, fs->jobs, req, read_run, NULL);
 
     job->ino = ino;

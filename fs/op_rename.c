@@ -12,9 +12,12 @@
 
 #include "../imap/mem.h"
 #include "attr.h"
+#include "errmap.h"
 #include "name.h"
 #include "node.h"
+#include "op_draft.h"
 #include "ops.h"
+#include "send.h"
 #include "write.h"
 #include "writetree.h"
 
@@ -34,6 +37,7 @@ struct request {
     struct message message; /* as it was before */
     uint32_t last_uid;      /* of the target, before */
     uint32_t replaced, replaced_id;
+    uint32_t draft; /* that had the name before a message got it */
 };
 
 static bool begin(fuse_req_t req, fuse_ino_t ino, const char *name, fuse_ino_t new_parent,
@@ -77,9 +81,14 @@ static int check_target_locked(struct fs *fs, struct request *request)
 {
     struct message there;
     const uint32_t number = name_message_uid(request->name);
+    const struct draft *draft = op_draft_named_locked(request->to, request->name);
 
     if (mailbox_child_locked(request->to, request->name))
         return request->flags & RENAME_NOREPLACE ? EEXIST : EISDIR;
+    if (draft && (request->flags & RENAME_NOREPLACE || draft_state_locked(draft) == DRAFT_SENDING))
+        return request->flags & RENAME_NOREPLACE ? EEXIST : EBUSY;
+    if (draft)
+        request->draft = draft_number_locked(draft);
     if (!op_message_named_locked(fs, request->to, request->name, &there))
         return request->from == request->to ? EPERM : 0;
     if (request->flags & RENAME_NOREPLACE)
@@ -102,6 +111,57 @@ static int move_locked(struct job *job, struct request *request)
         return error;
     write_move_locked(request->from, mailbox_message_id_locked(request->from), request->message.uid,
                       request->to, &job->body_wait.wait, &request->place);
+    job_waits_locked(job, PROVEN_DONE);
+    return 0;
+}
+
+/* ---- rename of a draft ----------------------------------------------------------------------------- */
+
+/* A number can be a message's by accident, where that was written here under another name. */
+static bool is_replaced_locked(const struct fs *fs, const struct request *request,
+                               const struct message *there)
+{
+    return name_message_uid(request->name) != there->uid ||
+           !alias_names(&fs->aliases, mailbox_dir_id(request->to), mailbox_uidvalidity_locked(request->to),
+                        there->uid);
+}
+
+static int check_draft_target_locked(struct fs *fs, const struct draft *draft, struct request *request)
+{
+    struct imap_error err = {0};
+    struct message there;
+    const struct draft *other = op_draft_named_locked(request->to, request->name);
+
+    if (draft_check_name(request->name, &err))
+        return errmap_errno(&err);
+    if (!mailbox_selectable_locked(request->to))
+        return EPERM;
+    if (mailbox_child_locked(request->to, request->name))
+        return request->flags & RENAME_NOREPLACE ? EEXIST : EISDIR;
+    if (other)
+        return request->flags & RENAME_NOREPLACE ? EEXIST : 0;
+    if (!op_message_named_locked(fs, request->to, request->name, &there))
+        return 0;
+    if (request->flags & RENAME_NOREPLACE)
+        return EEXIST;
+    if (!draft_sends_locked(draft, request->name))
+        return EBUSY; /* nothing would take the message's place */
+    if (is_replaced_locked(fs, request, &there)) {
+        request->replaced = there.uid;
+        request->replaced_id = mailbox_message_id_locked(request->to);
+    }
+    return 0;
+}
+
+/* 0 when it waits; -1 when it is done. */
+static int rename_draft_locked(struct job *job, struct request *request, struct draft *draft)
+{
+    const int error = check_draft_target_locked(job->fs, draft, request);
+
+    if (error)
+        return error;
+    if (draft_rename_locked(draft, request->to, request->name, &job->body_wait.wait))
+        return -1;
     job_waits_locked(job, PROVEN_DONE);
     return 0;
 }
@@ -132,6 +192,9 @@ static int begin_rename_locked(struct job *job, struct request *request)
         error = node_directory_locked(fs->account, request->parent, &request->to);
     if (error)
         return error;
+    struct draft *draft = op_draft_named_locked(request->from, job->name);
+    if (draft)
+        return rename_draft_locked(job, request, draft);
     if (op_message_named_locked(fs, request->from, job->name, &request->message))
         return move_locked(job, request);
     child = mailbox_child_locked(request->from, job->name);
@@ -141,6 +204,11 @@ static int begin_rename_locked(struct job *job, struct request *request)
 /* True when the job waits once more. */
 static bool end_rename_locked(struct job *job, struct request *request)
 {
+    struct draft *draft = draft_by_number_locked(job->fs->account, request->draft);
+
+    if (draft)
+        (void)!draft_unname_locked(draft);
+    request->draft = 0;
     name_it_locked(job->fs, request);
     if (!request->replaced || job->proven & PROVEN_REPLACED)
         return false;
@@ -162,9 +230,9 @@ static void rename_run(struct job *job)
     else
         error = begin_rename_locked(job, request);
     account_unlock(fs->account);
-    if (error)
+    if (error > 0)
         job_reply_error(job, error);
-    else if (done)
+    else if (done || error)
         fuse_reply_err(job_take(job), 0);
 }
 
@@ -229,6 +297,7 @@ static int begin_link_locked(struct job *job, struct request *request)
     if (error)
         return error;
     if (mailbox_child_locked(request->to, request->name) ||
+        op_draft_named_locked(request->to, request->name) ||
         op_message_named_locked(fs, request->to, request->name, &there))
         return EEXIST;
     request->last_uid = last_uid(request->to);
@@ -283,7 +352,7 @@ static void link_run(struct job *job)
 
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
 {
-    if (ops_fs(req)->read_write && !node_uid(ino))
+    if (ops_fs(req)->read_write && (!node_uid(ino) || node_is_draft(ops_fs(req)->account, ino)))
         fuse_reply_err(req, EPERM);
     else
         (void)begin(req, ino, NULL, new_parent, new_name, 0, link_run);

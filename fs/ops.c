@@ -86,6 +86,8 @@ const struct fuse_lowlevel_ops ops_table = {
     .open = op_open,
     .read = op_read,
     .release = op_release,
+    .flush = op_flush,
+    .fsync = op_fsync,
     .opendir = op_opendir,
     .readdir = op_readdir,
     .readdirplus = op_readdirplus,
@@ -158,6 +160,19 @@ static void on_child_gone(void *arg, struct mailbox *parent, struct mailbox *chi
     notify_child_gone(fs->notify, parent, child);
 }
 
+/* Where it was written stays another name of it. */
+static void on_draft_sent(void *arg, struct mailbox *mailbox, const char *name, uint32_t uidvalidity,
+                          uint32_t uid)
+{
+    struct fs *fs = arg;
+
+    account_lock(fs->account);
+    if (uid && name_message_uid(name) != uid)
+        alias_set(&fs->aliases, mailbox_dir_id(mailbox), name, uidvalidity, uid);
+    account_unlock(fs->account);
+    notify_name(fs->notify, mailbox, name);
+}
+
 void ops_events(struct account_events *events_out)
 {
     *events_out = (struct account_events){
@@ -167,5 +182,6 @@ void ops_events(struct account_events *events_out)
         .message_changed = on_changed,
         .listing_changed = on_listing,
         .child_gone = on_child_gone,
+        .draft_sent = on_draft_sent,
     };
 }

@@ -96,6 +96,15 @@ void pending_refuse_locked(struct account *account, struct wait *wait, const str
     pending_finish_locked(account, &one, err);
 }
 
+static void add_note(struct pending *pending, const struct note *note)
+{
+    if (pending->note_count == pending->note_capacity) {
+        pending->note_capacity = pending->note_capacity ? 2 * pending->note_capacity : 16;
+        pending->notes = imap_xreallocarray(pending->notes, pending->note_capacity, sizeof *pending->notes);
+    }
+    pending->notes[pending->note_count++] = *note;
+}
+
 void pending_note_locked(struct account *account, enum note_kind kind, struct mailbox *mailbox, uint32_t uid,
                          struct mailbox *child)
 {
@@ -107,12 +116,18 @@ void pending_note_locked(struct account *account, enum note_kind kind, struct ma
         if (last->kind == NOTE_LISTING && last->mailbox == mailbox)
             return;
     }
-    if (pending->note_count == pending->note_capacity) {
-        pending->note_capacity = pending->note_capacity ? 2 * pending->note_capacity : 16;
-        pending->notes = imap_xreallocarray(pending->notes, pending->note_capacity, sizeof *pending->notes);
-    }
-    pending->notes[pending->note_count++] =
-        (struct note){.kind = kind, .uid = uid, .mailbox = mailbox, .child = child};
+    add_note(pending, &(struct note){.kind = kind, .uid = uid, .mailbox = mailbox, .child = child});
+}
+
+void pending_sent_locked(struct account *account, struct mailbox *mailbox, const char *name,
+                         uint32_t uidvalidity, uint32_t uid)
+{
+    if (!account->unseen)
+        add_note(&account->pending, &(struct note){.kind = NOTE_SENT,
+                                                   .uid = uid,
+                                                   .mailbox = mailbox,
+                                                   .name = imap_xstrdup(name),
+                                                   .uidvalidity = uidvalidity});
 }
 
 void pending_log_locked(struct account *account, int priority, const char *fmt, ...)
@@ -155,6 +170,11 @@ static void run_note(const struct account *account, const struct note *note)
     case NOTE_CHILD_GONE:
         if (events->child_gone)
             events->child_gone(arg, note->mailbox, note->child);
+        break;
+    case NOTE_SENT:
+        if (events->draft_sent)
+            events->draft_sent(arg, note->mailbox, note->name, note->uidvalidity, note->uid);
+        free(note->name);
         break;
     }
 }

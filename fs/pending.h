@@ -10,12 +10,14 @@
 
 #include "mailbox.h"
 
-enum note_kind { NOTE_NEW, NOTE_GONE, NOTE_CHANGED, NOTE_BODY, NOTE_LISTING, NOTE_CHILD_GONE };
+enum note_kind { NOTE_NEW, NOTE_GONE, NOTE_CHANGED, NOTE_BODY, NOTE_LISTING, NOTE_CHILD_GONE, NOTE_SENT };
 
 struct note {
     enum note_kind kind;
     uint32_t uid;
     struct mailbox *mailbox, *child;
+    char *name;           /* NOTE_SENT */
+    uint32_t uidvalidity; /* likewise */
 };
 
 struct finished;
@@ -49,6 +51,9 @@ void pending_refuse_locked(struct account *account, struct wait *wait, const str
 /* child is for NOTE_CHILD_GONE. Repeated NOTE_LISTING of one mailbox in a row are one. */
 void pending_note_locked(struct account *account, enum note_kind kind, struct mailbox *mailbox, uint32_t uid,
                          struct mailbox *child);
+/* A draft has become a message. */
+void pending_sent_locked(struct account *account, struct mailbox *mailbox, const char *name,
+                         uint32_t uidvalidity, uint32_t uid);
 void pending_log_locked(struct account *account, int priority, const char *fmt, ...) IMAP_PRINTF(3, 4);
 
 #endif

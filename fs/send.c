@@ -2,39 +2,44 @@
 /*
  * One thread reads drafts and makes commands of them; their answers come on the connections' threads.
  *
- *      LOCAL, FAILED --draft_send_locked--> SENDING --OK and APPENDUID--> SENT
+ *      LOCAL, FAILED --draft_send_locked--> SENDING --OK and APPENDUID--> over: a message
  *                                              | NO, or certainly not sent: FAILED
  *                                              | lost, or OK without APPENDUID: its mailbox is listed anew
  *                                              v
- *                        each new message of its size and date is compared: one is the same: SENT
+ *                        each message that may be it is compared: one is the same: over
  *                        none is: sent again while somebody waits for it, else FAILED
  *
- * 1. A draft that may have arrived (unclear) is never sent again before it was looked for under a listing
- *    that is younger than the loss.
- * 2. Whoever waits is told once, when it has arrived or cannot be sent; nothing is sent for nobody.
+ * 1. A draft that may have arrived (unclear) is never sent again before it was looked for under a listing that
+ *    began after the loss; a while after, as the server may still be storing it (LOOK_AFTER_MS). If it was not
+ *    the line that ended but our patience (late), it is not sent again by itself at all.
+ * 2. Whoever waits is told once, when it has arrived or cannot be sent, and in the latter case after it was
+ *    saved. Nothing is sent for nobody.
+ * 3. Before it is sent its place is saved as unclear, so that what is left of a killed mount is looked for.
+ * 4. The files' names are made and removed by the sender's thread only (but for draft_new), in the order in which
+ *    that was asked for.
  */
 #include "send.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "../imap/mem.h"
-#include "mailbox_internal.h"
-#include "sendcmd.h"
-#include "sync.h"
+#include "send_internal.h"
 #include "thread.h"
+#include "write.h"
 
 #define ATTEMPTS 3
+#define LOOK_AFTER_MS 1000
 
-/* Waits for the listing of a draft's mailbox. */
-struct look {
-    struct wait wait; /* first */
-    struct draft *draft;
-    int64_t begun_ms;
+struct chore {
+    enum sender_chore what;
+    uint32_t number;
+    int fd;
 };
 
 struct sender {
@@ -44,219 +49,334 @@ struct sender {
     /* guarded by the account lock */
     bool stop;
     struct draft *queue, **queue_tail;
-    uint32_t *removals;
-    size_t removal_count, removal_capacity;
+    struct chore *chores;
+    size_t chore_count, chore_capacity;
 };
+
+/* ---- the queue -------------------------------------------------------------------------------------- */
 
 static void enqueue(struct draft *draft)
 {
     struct sender *sender = draft->drafts->sender;
-    draft->send_next = NULL;
-    *sender->queue_tail = draft;
-    sender->queue_tail = &draft->send_next;
+    if (!draft->queued) {
+        draft->queued = true;
+        draft->send_next = NULL;
+        *sender->queue_tail = draft;
+        sender->queue_tail = &draft->send_next;
+    }
+    pthread_cond_signal(&sender->work);
+}
+
+static void unqueue(struct sender *sender, struct draft **link)
+{
+    struct draft *draft = *link;
+    *link = draft->send_next;
+    if (!*link)
+        sender->queue_tail = link;
+    draft->queued = false;
+}
+
+void sender_chore_locked(struct sender *sender, enum sender_chore chore, uint32_t number, int fd)
+{
+    if (sender->chore_count == sender->chore_capacity) {
+        sender->chore_capacity = sender->chore_capacity ? 2 * sender->chore_capacity : 16;
+        sender->chores = imap_xreallocarray(sender->chores, sender->chore_capacity, sizeof *sender->chores);
+    }
+    sender->chores[sender->chore_count++] = (struct chore){.what = chore, .number = number, .fd = fd};
     pthread_cond_signal(&sender->work);
 }
 
 /* ---- how it ends ------------------------------------------------------------------------------------ */
 
-static void fail(struct draft *draft, const struct imap_error *err)
+static void go_back(struct draft *draft)
+{
+    struct mailbox *mailbox = draft->former_mailbox;
+    char *name = draft->former_name;
+    if (!mailbox)
+        return;
+    draft->former_mailbox = NULL;
+    draft->former_name = NULL;
+    draft_name_locked(draft, mailbox, name);
+    free(name);
+}
+
+/* It was saved, if that was possible. */
+static void failed(struct draft *draft)
 {
     struct account *account = draft->drafts->account;
-    draft->state = DRAFT_FAILED;
+    const struct imap_error err = draft->err;
+    draft->state = draft_name_is_local(draft->name) ? DRAFT_LOCAL : DRAFT_FAILED;
+    draft->attempts = 0;
+    mailbox_touch_locked(draft->mailbox);
+    pending_log_locked(account, LOG_WARNING, "cannot store %s in %s%s: %s", draft->name, draft->mailbox->wire,
+                       draft->unclear ? " (or it is there, and that cannot be told)" : "", err.text);
+    pending_finish_locked(account, &draft->waits, &err);
+}
+
+void send_fail_locked(struct draft *draft, const struct imap_error *err)
+{
     draft->err = *err;
     draft->candidate = 0;
-    pending_log_locked(account, LOG_WARNING, "cannot store %s in %s%s: %s", draft->name, draft->mailbox->wire,
-                       draft->unclear ? " (or it is there and that cannot be told)" : "", err->text);
-    pending_finish_locked(account, &draft->waits, err);
-    draft_settle_locked(draft);
+    draft->acknowledged = false;
+    go_back(draft);
+    send_step_locked(draft, SEND_FAIL);
 }
 
-/* uid 0: nobody knows which one it is. */
-static void arrived(struct draft *draft, uint32_t uid)
+void send_step_locked(struct draft *draft, enum send_step step)
 {
-    struct mailbox *mailbox = draft->mailbox;
-    struct account *account = mailbox->account;
-    draft->state = DRAFT_SENT;
-    draft->unsent = draft->unclear = draft->acknowledged = false;
-    draft->candidate = 0;
-    draft->attempts = 0;
-    draft->message_id = uid ? mailbox->message_id : 0;
-    draft->uid = uid;
-    imap_pool_mailbox_changed(account->pool, mailbox->wire);
-    if (mailbox->known)
-        sync_begin_locked(mailbox); /* so that whoever lists it now sees it */
-    mailbox_touch_locked(mailbox);
-    pending_finish_locked(account, &draft->waits, NULL);
-    draft_settle_locked(draft);
-}
-
-/* Again, if somebody still wants it and that is of any use. */
-static void try_again(struct draft *draft, const struct imap_error *why)
-{
-    const struct account *account = draft->drafts->account;
-    if (draft->waits.first && draft->attempts < ATTEMPTS && !account->closing && !account->outage.status)
+    const struct sender *sender = draft->drafts->sender;
+    draft->step = step;
+    if (!sender->stop) {
         enqueue(draft);
-    else
-        fail(draft, why);
-}
-
-/* ---- looking for it --------------------------------------------------------------------------------- */
-
-static bool may_be(const struct draft *draft, const struct message *message)
-{
-    return message->size == draft->wire_size && message->date.unix_seconds == draft->mtime.tv_sec;
-}
-
-/* The next message that may be it; false when there is none. */
-static bool next_candidate(struct draft *draft)
-{
-    const struct mailbox *mailbox = draft->mailbox;
-    const bool same_uids = draft->uidvalidity && draft->uidvalidity == mailbox->uidvalidity;
-    const uint32_t first = same_uids && draft->uidnext ? draft->uidnext - 1 : 0;
-    uint32_t after = draft->candidate > first ? draft->candidate : first;
-    struct message message;
-    size_t hint = 0;
-    while (mailbox_next_locked(mailbox, after, &hint, &message)) {
-        after = message.uid;
-        if (!may_be(draft, &message))
-            continue;
-        draft->candidate = message.uid;
-        return true;
-    }
-    draft->candidate = 0;
-    return false;
-}
-
-static void look_on(struct draft *draft)
-{
-    struct imap_error why = {0};
-    if (next_candidate(draft)) {
-        enqueue(draft);
-    } else if (draft->acknowledged) {
-        arrived(draft, 0);
-    } else {
-        draft->unclear = false;
-        imap_error_set(&why, IMAP_AGAIN, "the line was lost, and it has not arrived");
-        try_again(draft, &why);
-    }
-}
-
-static void list(struct look *look);
-
-static void on_listed(struct wait *wait, const struct imap_error *err)
-{
-    struct look *look = (struct look *)wait;
-    struct draft *draft = look->draft;
-    struct mailbox *mailbox = draft->mailbox;
-    struct account *account = mailbox->account;
-    account_lock(account);
-    if (!err && mailbox->proven_ms < look->begun_ms && !account->closing) {
-        list(look); /* from the store, or by a listing that began before */
-        account_unlock(account);
         return;
     }
-    if (err && draft->acknowledged)
-        arrived(draft, 0);
-    else if (err)
-        fail(draft, err);
-    else
-        look_on(draft);
-    account_unlock(account);
-    free(look);
+    if (draft->acknowledged) {
+        send_arrived_locked(draft, 0, 0);
+        return;
+    }
+    if (step != SEND_FAIL) {
+        imap_error_set(&draft->err, IMAP_CANCEL, "the file system is being unmounted");
+        go_back(draft);
+    }
+    failed(draft); /* drafts_close saves it */
+    draft_settle_locked(draft);
 }
 
-static void list(struct look *look)
+void send_over_locked(struct draft *draft, const struct imap_error *err)
 {
-    struct mailbox *mailbox = look->draft->mailbox;
-    wait_queue_add(&mailbox->waits, &look->wait);
-    sync_begin_locked(mailbox);
+    draft->state = DRAFT_LOCAL;
+    pending_finish_locked(draft->drafts->account, &draft->waits, err);
+    draft_settle_locked(draft);
 }
 
-static void look_for(struct draft *draft)
+/* What has had its name: it was to be replaced, or was hidden. */
+static void discard_others(struct draft *draft)
 {
-    struct look *look = imap_xcalloc(1, sizeof *look);
-    *look = (struct look){.wait = {.done = on_listed}, .draft = draft, .begun_ms = model_now_ms()};
+    struct draft *other;
+    while ((other = draft_find_locked(draft->mailbox, draft->name)))
+        if (!draft_unname_locked(other))
+            break;
+}
+
+void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid)
+{
+    struct mailbox *mailbox = draft->mailbox;
+    struct account *account = mailbox->account;
+    const bool replaces = draft->old_uid != 0;
+    draft->unsent = draft->unclear = draft->late = draft->acknowledged = false;
     draft->candidate = 0;
-    list(look);
+    draft->attempts = 0;
+    draft->former_mailbox = NULL;
+    free(draft->former_name);
+    draft->former_name = NULL;
+    draft_hide_locked(draft);
+    discard_others(draft);
+    draft->sent = true;
+    draft->sent_uidvalidity = uidvalidity;
+    draft->sent_uid = uid;
+    sender_chore_locked(draft->drafts->sender, SENDER_FORGET, draft->number, -1);
+    pending_sent_locked(account, mailbox, draft->name, uidvalidity, uid);
+    if (account->pool)
+        imap_pool_mailbox_changed(account->pool, mailbox->wire);
+    write_unprove_locked(mailbox); /* so that whoever lists it now sees it */
+    if (replaces)
+        sendlook_replace_locked(draft);
+    else
+        send_over_locked(draft, NULL);
+}
+
+void send_again_locked(struct draft *draft, const struct imap_error *why)
+{
+    const struct account *account = draft->drafts->account;
+    if (draft->waits.first && draft->attempts < ATTEMPTS && !account->closing)
+        send_step_locked(draft, SEND_APPEND);
+    else
+        send_fail_locked(draft, why);
 }
 
 /* ---- what comes of the commands ---------------------------------------------------------------------- */
 
-static bool is_lost(enum imap_status status)
+static void lost(struct draft *draft, const struct imap_error *why)
 {
-    return status == IMAP_AGAIN || status == IMAP_UNSURE;
+    draft->unclear = true;
+    draft->late = why->sys_errno == ETIMEDOUT;
+    draft->err = *why;
+    draft->not_before_ms = model_now_ms() + LOOK_AFTER_MS;
+    send_step_locked(draft, SEND_LOOK);
 }
 
-static uint32_t appended_uid(const struct draft *draft, const struct imap_text *text)
+static bool appended_uid(const struct imap_text *text, uint32_t *uidvalidity_out, uint32_t *uid_out)
 {
-    const uint32_t uidvalidity = draft->mailbox->uidvalidity;
-    if (!text || text->code != IMAP_CODE_APPENDUID || !text->to || text->to->count != 1 || !uidvalidity ||
-        text->uidvalidity != uidvalidity)
-        return 0;
-    return text->to->ranges[0].first;
+    if (!text || text->code != IMAP_CODE_APPENDUID || !text->to || text->to->count != 1 || !text->uidvalidity)
+        return false;
+    *uidvalidity_out = text->uidvalidity;
+    *uid_out = text->to->ranges[0].first;
+    return true;
 }
 
+/* RFC 3501 6.3.11, RFC 4315. */
 void append_ended_locked(struct draft *draft, const struct imap_result *result)
 {
-    const struct imap_text *text = result->text;
+    uint32_t uidvalidity = 0, uid = 0;
     draft->attempts++;
-    if (result->status == IMAP_OK) {
-        const uint32_t uid = appended_uid(draft, text);
+    if (result->status == IMAP_OK && appended_uid(result->text, &uidvalidity, &uid)) {
+        send_arrived_locked(draft, uidvalidity, uid);
+    } else if (result->status == IMAP_OK) {
         draft->acknowledged = true;
-        if (uid || (text && text->code == IMAP_CODE_APPENDUID))
-            arrived(draft, uid);
-        else
-            look_for(draft);
-    } else if (is_lost(result->status) && !text) {
-        draft->unclear |= result->status == IMAP_UNSURE;
-        try_again(draft, result->error);
+        send_step_locked(draft, SEND_LOOK);
+    } else if (result->text || result->status == IMAP_USAGE || result->status == IMAP_SYS ||
+               result->status == IMAP_AUTH) {
+        send_fail_locked(draft, result->error);
+    } else if (result->status == IMAP_AGAIN) {
+        send_again_locked(draft, result->error);
+    } else if (result->status == IMAP_CANCEL) {
+        draft->unclear = true; /* it may have been sent, and nobody listens to the answer any more */
+        send_fail_locked(draft, result->error);
     } else {
-        fail(draft, result->error);
+        lost(draft, result->error);
     }
 }
 
 void compare_ended_locked(struct draft *draft, const struct imap_result *result, bool same)
 {
     if (result->status == IMAP_OK && same)
-        arrived(draft, draft->candidate);
+        send_arrived_locked(draft, draft->mailbox->uidvalidity, draft->candidate);
     else if (result->status == IMAP_OK || result->status == IMAP_GONE)
-        look_on(draft);
+        sendlook_on_locked(draft);
     else if (draft->acknowledged)
-        arrived(draft, 0);
+        send_arrived_locked(draft, 0, 0);
+    else if (++draft->attempts < ATTEMPTS && draft->waits.first)
+        send_step_locked(draft, SEND_LOOK);
     else
-        try_again(draft, result->error);
+        send_fail_locked(draft, result->error);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------------- */
 
-static void send_one(struct draft *draft)
+static void save(struct draft *draft)
+{
+    struct drafts *drafts = draft->drafts;
+    struct account *account = drafts->account;
+    struct imap_error err = {0};
+    struct draft_place place;
+    struct wait_queue waits;
+    const bool sync = draft->to_sync;
+    wait_queue_init(&waits);
+    draft->to_save = draft->to_sync = false;
+    if (draft->named) {
+        draft_place_locked(draft, &place);
+        place.unclear |= draft->state == DRAFT_SENDING && draft->step != SEND_FAIL;
+        draft->saved = true; /* unless it changes meanwhile */
+        account_unlock(account);
+        const int error = draftplace_write(drafts->dir_fd, &place, sync);
+        free(place.name);
+        account_lock(account);
+        if (error) {
+            imap_error_sys(&err, error, "%s in %s cannot be saved for the next mount", draft->name,
+                           draft->mailbox->wire);
+            draft->saved = false;
+            pending_log_locked(account, LOG_ERR, "%s", err.text);
+        }
+    }
+    pending_finish_locked(account, &draft->save_waits, err.status ? &err : NULL);
+}
+
+/* What an earlier mount has left is not known by its size on the server. */
+static void measure(struct draft *draft)
+{
+    struct account *account = draft->drafts->account;
+    if (draft->wire_size)
+        return;
+    account_unlock(account);
+    const uint64_t size = sendcmd_measure(draft);
+    account_lock(account);
+    draft->wire_size = size;
+}
+
+static void take_step(struct draft *draft)
 {
     struct account *account = draft->drafts->account;
     struct imap_error err = {0};
-    if (draft->unclear && !draft->candidate) {
-        look_for(draft);
+    enum imap_status status;
+    if (draft->step == SEND_APPEND && !draft->waits.first) {
+        imap_error_set(&err, IMAP_CANCEL, "nobody waits for it any more");
+        send_fail_locked(draft, &err);
         return;
     }
-    const bool compare = draft->candidate != 0;
+    if (draft->step == SEND_LOOK || (draft->step == SEND_APPEND && draft->unclear)) {
+        measure(draft);
+        sendlook_begin_locked(draft);
+        return;
+    }
+    if (draft->step == SEND_FAIL) {
+        failed(draft);
+        return;
+    }
     account_unlock(account);
-    const enum imap_status status = compare ? sendcmd_compare(draft, &err) : sendcmd_append(draft, &err);
+    status = draft->step == SEND_COMPARE ? sendcmd_compare(draft, &err) : sendcmd_append(draft, &err);
     account_lock(account);
     if (status)
-        fail(draft, &err);
+        send_fail_locked(draft, &err);
 }
 
-static void remove_files(struct sender *sender)
+static void serve(struct draft *draft)
+{
+    draft->served = true;
+    const bool first = draft->state == DRAFT_SENDING && draft->step == SEND_APPEND && !draft->attempts;
+    if (draft->state == DRAFT_SENDING && draft->step == SEND_FAIL)
+        draft->to_save = draft->to_sync = true;
+    if (draft->to_save || first)
+        save(draft);
+    if (draft->state == DRAFT_SENDING)
+        take_step(draft);
+    draft->served = false;
+    draft_settle_locked(draft);
+}
+
+static void do_chores(struct sender *sender)
 {
     struct account *account = sender->drafts->account;
-    uint32_t *removals = sender->removals;
-    const size_t count = sender->removal_count;
-    sender->removals = NULL;
-    sender->removal_count = sender->removal_capacity = 0;
+    struct chore *chores = sender->chores;
+    const size_t count = sender->chore_count;
+    sender->chores = NULL;
+    sender->chore_count = sender->chore_capacity = 0;
     account_unlock(account);
-    for (size_t i = 0; i < count; i++)
-        draftfile_remove(sender->drafts, removals[i]);
-    free(removals);
+    for (size_t i = 0; i < count; i++) {
+        if (chores[i].what == SENDER_CLOSE)
+            close(chores[i].fd);
+        else if (chores[i].what == SENDER_FORGET)
+            draftfile_forget(sender->drafts, chores[i].number);
+        else
+            draftfile_remove(sender->drafts, chores[i].number);
+    }
+    free(chores);
     account_lock(account);
+}
+
+/* The first whose time has come; *due_out: when the next one's does. */
+static struct draft **first_due(struct sender *sender, int64_t *due_out)
+{
+    const int64_t now = model_now_ms();
+    *due_out = INT64_MAX;
+    for (struct draft **link = &sender->queue; *link; link = &(*link)->send_next) {
+        const struct draft *draft = *link;
+        const bool waits = draft->state == DRAFT_SENDING && draft->step == SEND_LOOK && !draft->acknowledged;
+        if (!waits || draft->to_save || draft->not_before_ms <= now)
+            return link;
+        if (draft->not_before_ms < *due_out)
+            *due_out = draft->not_before_ms;
+    }
+    return NULL;
+}
+
+static void sleep_until(struct sender *sender, int64_t due_ms)
+{
+    struct account *account = sender->drafts->account;
+    const struct timespec due = {.tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000};
+    if (due_ms == INT64_MAX)
+        pthread_cond_wait(&sender->work, &account->lock);
+    else
+        pthread_cond_timedwait(&sender->work, &account->lock, &due);
 }
 
 static void *thread_main(void *arg)
@@ -265,16 +385,16 @@ static void *thread_main(void *arg)
     struct account *account = sender->drafts->account;
     account_lock(account);
     while (!sender->stop) {
-        struct draft *draft = sender->queue;
-        if (draft) {
-            sender->queue = draft->send_next;
-            if (!sender->queue)
-                sender->queue_tail = &sender->queue;
-            send_one(draft);
-        } else if (sender->removal_count) {
-            remove_files(sender);
+        int64_t due_ms = 0;
+        struct draft **link;
+        if (sender->chore_count) {
+            do_chores(sender);
+        } else if ((link = first_due(sender, &due_ms))) {
+            struct draft *draft = *link;
+            unqueue(sender, link);
+            serve(draft);
         } else {
-            pthread_cond_wait(&sender->work, &account->lock);
+            sleep_until(sender, due_ms);
             continue;
         }
         account_unlock(account); /* carries out what is pending */
@@ -287,9 +407,13 @@ static void *thread_main(void *arg)
 struct sender *sender_new(struct drafts *drafts)
 {
     struct sender *sender = imap_xcalloc(1, sizeof *sender);
+    pthread_condattr_t attr;
     sender->drafts = drafts;
     sender->queue_tail = &sender->queue;
-    pthread_cond_init(&sender->work, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&sender->work, &attr);
+    pthread_condattr_destroy(&attr);
     thread_start(&sender->thread, "sender", thread_main, sender);
     return sender;
 }
@@ -307,8 +431,14 @@ void sender_stop(struct sender *sender)
     account_lock(account);
     while (sender->queue) {
         struct draft *draft = sender->queue;
-        sender->queue = draft->send_next;
-        fail(draft, &err);
+        unqueue(sender, &sender->queue);
+        pending_finish_locked(account, &draft->save_waits, &err);
+        if (draft->state == DRAFT_SENDING && draft->step != SEND_FAIL)
+            send_fail_locked(draft, &err);
+        else if (draft->state == DRAFT_SENDING)
+            send_step_locked(draft, SEND_FAIL);
+        else
+            draft_settle_locked(draft);
     }
     account_unlock(account);
 }
@@ -319,51 +449,131 @@ void sender_free(struct sender **sender_in)
     *sender_in = NULL;
     if (!sender)
         return;
-    for (size_t i = 0; i < sender->removal_count; i++)
-        draftfile_remove(sender->drafts, sender->removals[i]);
-    free(sender->removals);
+    account_lock(sender->drafts->account);
+    do_chores(sender);
+    account_unlock(sender->drafts->account);
     pthread_cond_destroy(&sender->work);
     free(sender);
 }
 
-void sender_remove_locked(struct sender *sender, uint32_t number)
-{
-    if (sender->removal_count == sender->removal_capacity) {
-        sender->removal_capacity = sender->removal_capacity ? 2 * sender->removal_capacity : 16;
-        sender->removals =
-            imap_xreallocarray(sender->removals, sender->removal_capacity, sizeof *sender->removals);
-    }
-    sender->removals[sender->removal_count++] = number;
-    pthread_cond_signal(&sender->work);
-}
+/* ---- what is asked for ------------------------------------------------------------------------------- */
 
 /* Only to know: nothing is sent for nobody. */
 void sender_resume_locked(struct sender *sender)
 {
-    for (struct draft *draft = sender->drafts->first; draft; draft = draft->next) {
-        if (draft->state != DRAFT_FAILED || !draft->unclear || !draft->mailbox || sender->stop)
+    struct drafts *drafts = sender->drafts;
+    for (size_t i = 0; i < drafts->count && !sender->stop; i++) {
+        struct draft *draft = drafts->all[i];
+        if (!draft->unclear || !draft->named || draft->state == DRAFT_SENDING || draft->writing)
             continue;
         draft->state = DRAFT_SENDING;
+        send_step_locked(draft, SEND_LOOK);
+    }
+}
+
+/* Its writer has gone without an error being told, by mmap(2) say, or with one and it was never tried. */
+void sender_left_locked(struct draft *draft)
+{
+    if (!draft->unsent || !draft->size || !draft->named || draft->state != DRAFT_LOCAL ||
+        draft->drafts->sender->stop)
+        return;
+    if (!draft_name_is_local(draft->name)) {
+        draft->state = DRAFT_FAILED;
+        imap_error_sys(&draft->err, EIO, "%s",
+                       draft->spoilt ? "it was not written as a whole" : "nobody has sent it");
+        pending_log_locked(draft->drafts->account, LOG_WARNING, "%s in %s is not sent: %s", draft->name,
+                           draft->mailbox->wire, draft->err.text);
+    }
+    if (!draft->saved) {
+        draft->to_save = true;
         enqueue(draft);
     }
 }
 
+static bool refuse(struct draft *draft, struct wait *wait, int error, const char *why)
+{
+    struct imap_error err = {0};
+    imap_error_sys(&err, error, "%s: %s", draft->name, why);
+    pending_refuse_locked(draft->drafts->account, wait, &err);
+    return false;
+}
+
+static bool has_to_be_sent(const struct draft *draft, const char *name)
+{
+    return draft->unsent && draft->size && !draft_name_is_local(name);
+}
+
+/* True when it can't be sent now, and wait is told. */
+static bool refused(struct draft *draft, struct wait *wait)
+{
+    if (draft->drafts->sender->stop)
+        return !refuse(draft, wait, ENOTCONN, "the file system is being unmounted");
+    if (draft->writing)
+        return !refuse(draft, wait, EBUSY, "somebody writes to it");
+    if (draft->spoilt)
+        return !refuse(draft, wait, EIO, "it was not written as a whole, and is not sent");
+    return false;
+}
+
 bool draft_send_locked(struct draft *draft, struct wait *wait)
 {
-    const bool nothing = !draft->unsent || !draft->size || draft_name_is_local(draft->name);
-    struct imap_error err = {0};
-    if (nothing || !draft->mailbox)
+    if (!draft->named || !has_to_be_sent(draft, draft->name))
         return true;
-    if (draft->writers || draft->drafts->sender->stop) {
-        imap_error_sys(&err, draft->writers ? EBUSY : ENOTCONN, "%s cannot be sent now", draft->name);
-        pending_refuse_locked(draft->drafts->account, wait, &err);
+    if (refused(draft, wait))
         return false;
-    }
     wait_queue_add(&draft->waits, wait);
     if (draft->state == DRAFT_SENDING)
         return false;
+    if (!draft->unclear) {
+        draft->uidvalidity = draft->mailbox->uidvalidity;
+        draft->uidnext = draft->mailbox->uidnext;
+    }
     draft->state = DRAFT_SENDING;
+    draft->late = false;
     draft->attempts = 0;
+    draft->not_before_ms = 0;
+    send_step_locked(draft, SEND_APPEND);
+    return false;
+}
+
+bool draft_sends_locked(const struct draft *draft, const char *name)
+{
+    return has_to_be_sent(draft, name) && !draft->writers;
+}
+
+bool draft_rename_locked(struct draft *draft, struct mailbox *mailbox, const char *name, struct wait *wait)
+{
+    const struct draft *there = draft_find_locked(mailbox, name);
+    if (draft->state == DRAFT_SENDING || (there && there->state == DRAFT_SENDING))
+        return refuse(draft, wait, EBUSY, "it is being sent");
+    if (there == draft)
+        return true;
+    const bool sends = draft_sends_locked(draft, name);
+    if (sends && refused(draft, wait))
+        return false;
+    struct mailbox *former_mailbox = draft->mailbox;
+    char *former_name = imap_xstrdup(draft->name);
+    draft_name_locked(draft, mailbox, name);
+    if (sends) {
+        draft->former_mailbox = former_mailbox;
+        draft->former_name = former_name;
+        return draft_send_locked(draft, wait);
+    }
+    free(former_name);
+    draft->state = DRAFT_LOCAL;
+    draft_hide_locked(draft);
+    discard_others(draft);
+    draft_show_locked(draft);
+    return draft->writers || draft_save_locked(draft, false, wait);
+}
+
+bool draft_save_locked(struct draft *draft, bool sync, struct wait *wait)
+{
+    if (!draft->named || (draft->saved && !sync) || draft->drafts->sender->stop)
+        return true;
+    wait_queue_add(&draft->save_waits, wait);
+    draft->to_save = true;
+    draft->to_sync |= sync;
     enqueue(draft);
     return false;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sendcmd.h"
-
+/* sendcmd: the two commands that sending a draft takes. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,10 +9,7 @@
 
 #include "../imap/mem.h"
 #include "../imap/upload.h"
-#include "mailbox_internal.h"
-
-#define COMPARE_BLOCK 65536
-#define LARGE (UINT64_C(256) << 10) /* goes by a lane: connection 0 is to go on watching */
+#include "send_internal.h"
 
 /* One command under way. */
 struct sending {
@@ -63,24 +59,30 @@ static enum imap_status check(const struct account *account, const struct imap_u
     return IMAP_OK;
 }
 
-static enum imap_status sending_new(struct draft *draft, struct sending **sending_out, struct imap_error *err)
+static enum imap_status sending_new(const struct draft *draft, struct sending **sending_out,
+                                    struct imap_error *err)
 {
     struct sending *sending = imap_xcalloc(1, sizeof *sending);
     const struct imap_upload upload = {.fd = draftfile_open(draft->drafts, draft->number, false)};
-    enum imap_status status = IMAP_OK;
-    sending->draft = draft;
     sending->fd = upload.fd;
     if (upload.fd < 0)
-        status = imap_error_sys(err, errno, "its file in %s", draft->drafts->dir);
-    if (!status)
-        status = imap_upload_open(&sending->source, &upload, err);
-    if (!status)
-        status = check(draft->drafts->account, &sending->source, err);
-    if (status)
-        sending_free(sending);
-    else
+        imap_error_sys(err, errno, "its file in %s", draft->drafts->dir);
+    else if (!imap_upload_open(&sending->source, &upload, err))
         *sending_out = sending;
-    return status;
+    if (err->status)
+        sending_free(sending);
+    return err->status;
+}
+
+uint64_t sendcmd_measure(const struct draft *draft)
+{
+    struct sending *sending = NULL;
+    struct imap_error err = {0};
+    if (sending_new(draft, &sending, &err))
+        return 0;
+    const uint64_t size = sending->source.size;
+    sending_free(sending);
+    return size;
 }
 
 /* ---- APPEND ----------------------------------------------------------------------------------------- */
@@ -117,19 +119,17 @@ enum imap_status sendcmd_append(struct draft *draft, struct imap_error *err)
 {
     struct account *account = draft->drafts->account;
     struct sending *sending = NULL;
-    const enum imap_status status = sending_new(draft, &sending, err);
+    enum imap_status status = sending_new(draft, &sending, err);
+    if (!status && (status = check(account, &sending->source, err)))
+        sending_free(sending);
     if (status)
         return status;
     account_lock(account);
-    const struct mailbox *mailbox = draft->mailbox;
-    if (!draft->attempts) {
-        draft->uidvalidity = mailbox->uidvalidity;
-        draft->uidnext = mailbox->uidnext;
-    }
+    sending->draft = draft;
     draft->wire_size = sending->source.size;
     sending->date.unix_seconds = draft->mtime.tv_sec;
-    struct imap_command *command = append_of(sending, mailbox->wire, draft_flags_locked(draft));
-    pending_submit_locked(account, sending->source.size > LARGE ? mailbox->wire : NULL, 0, 0, command);
+    struct imap_command *command = append_of(sending, draft->mailbox->wire, draft_flags_locked(draft));
+    pending_submit_locked(account, NULL, 0, 0, command);
     account_unlock(account);
     return IMAP_OK;
 }
@@ -189,6 +189,7 @@ enum imap_status sendcmd_compare(struct draft *draft, struct imap_error *err)
     if (status)
         return status;
     account_lock(account);
+    sending->draft = draft;
     struct imap_command *command = imap_command_new("UID FETCH");
     imap_command_number(command, draft->candidate);
     imap_command_raw(command, "(UID BODY.PEEK[])");
