@@ -38,6 +38,7 @@ struct draft {
     struct draft *send_next;
     bool queued, served; /* in the sender's queue; in the sender's hands */
     enum send_step step;
+    bool step_due; /* it is to be taken, once */
     int64_t not_before_ms;
     struct wait_queue waits;
     unsigned attempts;

@@ -126,6 +126,7 @@ void send_step_locked(struct draft *draft, enum send_step step)
 {
     const struct sender *sender = draft->drafts->sender;
     draft->step = step;
+    draft->step_due = !sender->stop;
     if (!sender->stop) {
         enqueue(draft);
         return;
@@ -259,9 +260,7 @@ static void save(struct draft *draft)
     struct account *account = drafts->account;
     struct imap_error err = {0};
     struct draft_place place;
-    struct wait_queue waits;
     const bool sync = draft->to_sync;
-    wait_queue_init(&waits);
     draft->to_save = draft->to_sync = false;
     if (draft->named) {
         draft_place_locked(draft, &place);
@@ -278,7 +277,8 @@ static void save(struct draft *draft)
             pending_log_locked(account, LOG_ERR, "%s", err.text);
         }
     }
-    pending_finish_locked(account, &draft->save_waits, err.status ? &err : NULL);
+    if (!draft->to_save) /* else somebody has asked meanwhile, and wants it as it is now */
+        pending_finish_locked(account, &draft->save_waits, err.status ? &err : NULL);
 }
 
 /* What an earlier mount has left is not known by its size on the server. */
@@ -298,6 +298,7 @@ static void take_step(struct draft *draft)
     struct account *account = draft->drafts->account;
     struct imap_error err = {0};
     enum imap_status status;
+    draft->step_due = false;
     if (draft->step == SEND_APPEND && !draft->waits.first) {
         imap_error_set(&err, IMAP_CANCEL, "nobody waits for it any more");
         send_fail_locked(draft, &err);
@@ -319,16 +320,24 @@ static void take_step(struct draft *draft)
         send_fail_locked(draft, &err);
 }
 
+static bool is_early(const struct draft *draft, int64_t now)
+{
+    return draft->step_due && draft->step == SEND_LOOK && !draft->acknowledged && draft->not_before_ms > now;
+}
+
 static void serve(struct draft *draft)
 {
     draft->served = true;
-    const bool first = draft->state == DRAFT_SENDING && draft->step == SEND_APPEND && !draft->attempts;
-    if (draft->state == DRAFT_SENDING && draft->step == SEND_FAIL)
+    if (draft->step_due && draft->step == SEND_FAIL)
         draft->to_save = draft->to_sync = true;
-    if (draft->to_save || first)
+    else if (draft->step_due && draft->step == SEND_APPEND && !draft->attempts)
+        draft->to_save = true;
+    if (draft->to_save)
         save(draft);
-    if (draft->state == DRAFT_SENDING)
+    if (draft->step_due && !is_early(draft, model_now_ms()))
         take_step(draft);
+    else if (draft->step_due)
+        enqueue(draft);
     draft->served = false;
     draft_settle_locked(draft);
 }
@@ -360,8 +369,7 @@ static struct draft **first_due(struct sender *sender, int64_t *due_out)
     *due_out = INT64_MAX;
     for (struct draft **link = &sender->queue; *link; link = &(*link)->send_next) {
         const struct draft *draft = *link;
-        const bool waits = draft->state == DRAFT_SENDING && draft->step == SEND_LOOK && !draft->acknowledged;
-        if (!waits || draft->to_save || draft->not_before_ms <= now)
+        if (!is_early(draft, now) || draft->to_save)
             return link;
         if (draft->not_before_ms < *due_out)
             *due_out = draft->not_before_ms;
@@ -433,9 +441,9 @@ void sender_stop(struct sender *sender)
         struct draft *draft = sender->queue;
         unqueue(sender, &sender->queue);
         pending_finish_locked(account, &draft->save_waits, &err);
-        if (draft->state == DRAFT_SENDING && draft->step != SEND_FAIL)
+        if (draft->step_due && draft->step != SEND_FAIL)
             send_fail_locked(draft, &err);
-        else if (draft->state == DRAFT_SENDING)
+        else if (draft->step_due)
             send_step_locked(draft, SEND_FAIL);
         else
             draft_settle_locked(draft);
