@@ -251,7 +251,8 @@ void config_print_help(FILE *out)
                 "access:\n"
                 "  -o uid=N,gid=N,umask=OCT owner and permissions shown (default: you, 077)\n"
                 "  -o allow_other           let other users in, as far as permissions allow\n"
-                "  -o ro                    read-only, which it always is in this version\n"
+                "  -o ro|rw                 whether the account may be changed (default ro)\n"
+                "  -o trash=MAILBOX         rm moves messages there\n"
                 "and the usual options of mount(8). In a value a comma is written \"\\,\".\n"
                 "\n"
                 "unmount: fusermount3 -u MOUNTPOINT\n",

@@ -9,7 +9,7 @@
  *  4. A message is deleted at its old place only after the server has said that the copy is there.
  *  5. Gone from the columns is done, whatever else was said: connection 0 has told it, or a synchronisation.
  *     Still in the columns after an OK, or after a lost line, is settled by a synchronisation first.
- *  6. What is repeated after a lost line does no harm when it is done twice: deleting and flags. Copying and
+ *  6. What is repeated (once, after a lost line or an OK that nothing came of) does no harm when it is done twice: deleting and flags. Copying and
  *     moving are not.
  */
 #include "write_internal.h"
@@ -44,7 +44,7 @@ static void log_failure(const struct write_op *op, const struct imap_error *err)
 }
 
 /* err NULL: done. */
-static void finish_op(struct write_op *op, const struct imap_error *err)
+void write_finish_op(struct write_op *op, const struct imap_error *err)
 {
     struct account *account = op->from->account;
     if (err)
@@ -55,40 +55,23 @@ static void finish_op(struct write_op *op, const struct imap_error *err)
     free(op);
 }
 
-static void finish_gone(struct write_op *op)
+void write_finish_gone(struct write_op *op)
 {
     struct imap_error err = {0};
     imap_error_set(&err, IMAP_GONE, "there is no message %" PRIu32 " in the mailbox %s", op->uid,
                    op->from->wire);
-    finish_op(op, &err);
-}
-
-static void finish_not_kept(struct write_op *op)
-{
-    struct imap_error err = {0};
-    imap_error_set(&err, IMAP_NO, "the server does not keep the flags %s",
-                   mailbox_flags_text_locked(op->from, op->flagset));
-    err.code = IMAP_CODE_CANNOT;
-    finish_op(op, &err);
-}
-
-static void finish_modified(struct write_op *op)
-{
-    struct imap_error err = {0};
-    imap_error_set(&err, IMAP_NO, "somebody else has changed the flags meanwhile");
-    err.code = IMAP_CODE_MODIFIED;
-    finish_op(op, &err);
+    write_finish_op(op, &err);
 }
 
 /* Certainly: where the mailbox is another one now nothing is known. */
-static bool is_gone(const struct write_op *op)
+bool write_is_gone(const struct write_op *op)
 {
     size_t at = 0;
     return op->from->message_id == op->message_id && op->from->known &&
            !columns_find(&op->from->columns, op->uid, &at);
 }
 
-static struct write_op *take_op(struct write_batch *batch)
+struct write_op *write_take_op(struct write_batch *batch)
 {
     struct write_op *op = batch->ops;
     batch->ops = op->next;
@@ -97,7 +80,7 @@ static struct write_op *take_op(struct write_batch *batch)
 }
 
 /* The batch has nothing to do any more: its ops were all taken. */
-static void end_batch(struct write_batch *batch)
+void write_end_batch(struct write_batch *batch)
 {
     struct account *account = batch->account;
     struct write_batch **link = &account->write.batches;
@@ -109,12 +92,12 @@ static void end_batch(struct write_batch *batch)
     pump(account);
 }
 
-static void fail_all(struct write_batch *batch, const struct imap_error *why)
+void write_fail_all(struct write_batch *batch, const struct imap_error *why)
 {
     const struct imap_error err = *why;
     while (batch->ops)
-        finish_op(take_op(batch), &err);
-    end_batch(batch);
+        write_finish_op(write_take_op(batch), &err);
+    write_end_batch(batch);
 }
 
 static void append(struct account *account, struct write_op *op)
@@ -125,7 +108,7 @@ static void append(struct account *account, struct write_op *op)
 }
 
 /* By itself this time. */
-static void again(struct write_op *op)
+void write_again(struct write_op *op)
 {
     op->alone = true;
     op->modified = op->flags_told = false;
@@ -262,13 +245,13 @@ static void sort_out(struct write_batch *batch)
         *link = op->next;
         op->next = NULL;
         if (!given_up && op->copied && err.status == IMAP_GONE && !op->from->gone)
-            finish_op(op, NULL); /* somebody else has deleted what was left to be deleted */
+            write_finish_op(op, NULL); /* somebody else has deleted what was left to be deleted */
         else
-            finish_op(op, given_up ? NULL : &err);
+            write_finish_op(op, given_up ? NULL : &err);
     }
 }
 
-static void begin_deleting(struct write_batch *batch)
+void write_begin_deleting(struct write_batch *batch)
 {
     write_step_locked(batch, account_offers(batch->account, IMAP_CAP_UIDPLUS) ? WRITE_STEP_EXPUNGE
                                                                               : WRITE_STEP_MARK);
@@ -278,11 +261,11 @@ static void start(struct write_batch *batch)
 {
     switch (batch->ops->kind) {
     case WRITE_KIND_DELETE:
-        begin_deleting(batch);
+        write_begin_deleting(batch);
         break;
     case WRITE_KIND_MOVE:
         if (batch->ops->copied)
-            begin_deleting(batch);
+            write_begin_deleting(batch);
         else
             write_step_locked(batch, account_offers(batch->account, IMAP_CAP_MOVE) ? WRITE_STEP_MOVE
                                                                                    : WRITE_STEP_COPY);
@@ -329,334 +312,6 @@ static void pump(struct account *account)
     }
 }
 
-/* ---- what a target has got ------------------------------------------------------------------------------ */
-
-void write_unprove_locked(struct mailbox *mailbox)
-{
-    mailbox->proven_ms = 0;
-    mailbox->stored.proven_ms = 0;
-    mailbox->cover.calm = false;
-    if (mailbox->account->watch.selected == mailbox)
-        sync_begin_locked(mailbox); /* the server tells what is new when it is asked something */
-}
-
-static int compare_rows(const void *one, const void *other)
-{
-    const struct row *a = one, *b = other;
-    return (a->uid > b->uid) - (a->uid < b->uid);
-}
-
-static uint64_t next_uid(const struct mailbox *mailbox)
-{
-    const struct columns *columns = &mailbox->columns;
-    const uint64_t after = columns->count ? (uint64_t)columns->uid[columns->count - 1] + 1 : 1;
-    return after > mailbox->uidnext ? after : mailbox->uidnext;
-}
-
-/* The new rows, if it is certain that there is no other new one before them. Count; *rows_out is the caller's. */
-static size_t new_rows(const struct write_batch *batch, const struct mailbox *to, struct row **rows_out)
-{
-    size_t count = 0;
-    struct row *rows = imap_xreallocarray(NULL, imap_seqset_size(&batch->uids), sizeof *rows);
-    for (const struct write_op *op = batch->ops; op; op = op->next) {
-        if (!op->told.uid || op->told.uidvalidity != to->uidvalidity)
-            continue;
-        rows[count] = op->row;
-        rows[count].uid = op->told.uid;
-        rows[count++].has &= ROW_ALL | ROW_VERIFIED;
-    }
-    qsort(rows, count, sizeof *rows, compare_rows);
-    bool in_line = to->known && to->message_id && to->uidnext;
-    for (size_t i = 0; i < count && in_line; i++)
-        in_line = rows[i].uid == next_uid(to) + i && (rows[i].has & ROW_ALL) == ROW_ALL;
-    *rows_out = rows;
-    return in_line ? count : 0;
-}
-
-static void target_gained(const struct write_batch *batch)
-{
-    struct mailbox *to = batch->ops->to;
-    struct row *rows = NULL;
-    const bool watched = to->account->watch.selected == to;
-    const size_t count = watched || to->sync ? 0 : new_rows(batch, to, &rows);
-    if (count)
-        delta_apply_locked(to, &(struct delta){.rows = rows, .row_count = count});
-    else if (!to->sync)
-        write_unprove_locked(to);
-    free(rows);
-}
-
-/* ---- settling -------------------------------------------------------------------------------------------- */
-
-/* The line was lost and it is not done. */
-static bool worth_repeating(const struct write_batch *batch, const struct write_op *op)
-{
-    const bool harmless = op->kind == WRITE_KIND_DELETE || op->kind == WRITE_KIND_FLAGS || op->copied;
-    return harmless && batch->err.status && !batch->said && !op->attempts && !batch->account->closing;
-}
-
-static void repeat(struct write_op *op)
-{
-    op->attempts++;
-    again(op);
-}
-
-static bool flags_are(const struct write_op *op, uint32_t flagset)
-{
-    const char *now = mailbox_flags_text_locked(op->from, flagset);
-    const char *wanted = mailbox_flags_text_locked(op->from, op->flagset);
-    return write_flags_hold(wanted, now, op->how != WRITE_REMOVE) &&
-           (op->how != WRITE_SET || write_flags_hold(now, wanted, true));
-}
-
-static void settle_flags(const struct write_batch *batch, struct write_op *op)
-{
-    struct message message;
-    if (!mailbox_find_locked(op->from, op->uid, &message)) {
-        finish_gone(op);
-    } else if (flags_are(op, message.flagset)) {
-        finish_op(op, NULL);
-    } else if (op->how == WRITE_SET && op->modseq && message.flagset != op->seen) {
-        finish_modified(op);
-    } else if (worth_repeating(batch, op)) {
-        op->modseq = op->modseq ? message.modseq : 0;
-        repeat(op);
-    } else {
-        finish_op(op, &batch->err);
-    }
-}
-
-static void settle_op(const struct write_batch *batch, struct write_op *op)
-{
-    struct imap_error err = batch->err;
-    if (!err.status)
-        imap_error_set(&err, IMAP_NO, "the server says that it is done, and the message is still there");
-    if (op->from->message_id != op->message_id) {
-        imap_error_set(&err, IMAP_GONE, "the mailbox %s is not what it was", op->from->wire);
-        err.code = IMAP_CODE_UIDVALIDITY;
-        finish_op(op, &err);
-    } else if (op->kind == WRITE_KIND_FLAGS) {
-        settle_flags(batch, op);
-    } else if (is_gone(op)) {
-        finish_op(op, NULL);
-    } else if (worth_repeating(batch, op)) {
-        repeat(op);
-    } else {
-        finish_op(op, &err);
-    }
-}
-
-static void settled_locked(struct write_batch *batch)
-{
-    while (batch->ops)
-        settle_op(batch, take_op(batch));
-    end_batch(batch);
-}
-
-static void settled(struct wait *wait, const struct imap_error *err)
-{
-    struct write_batch *batch = (struct write_batch *)((char *)wait - offsetof(struct write_batch, settling));
-    struct account *account = batch->account;
-    account_lock(account);
-    if (err && !batch->err.status)
-        batch->err = *err;
-    if (!err)
-        settled_locked(batch);
-    else
-        fail_all(batch, &batch->err); /* nobody knows */
-    account_unlock(account);
-}
-
-static void settle(struct write_batch *batch)
-{
-    struct mailbox *from = batch->ops->from;
-    batch->settling = (struct wait){.done = settled};
-    write_unprove_locked(from);
-    if (mailbox_fresh_locked(from, &batch->settling))
-        settled_locked(batch);
-}
-
-/* ---- from step to step -------------------------------------------------------------------------------------- */
-
-/* Everything has been sent: those that the columns show as done are, the others are looked at. */
-static void conclude(struct write_batch *batch)
-{
-    for (struct write_op **link = &batch->ops; *link;) {
-        struct write_op *op = *link;
-        const bool passed_over = batch->placed && batch->step == WRITE_STEP_MOVE && !op->told.uid;
-        if (!is_gone(op)) {
-            link = &op->next;
-            continue;
-        }
-        *link = op->next;
-        op->next = NULL;
-        if (passed_over)
-            finish_gone(op); /* before it could be moved */
-        else
-            finish_op(op, NULL);
-    }
-    if (batch->ops)
-        settle(batch);
-    else
-        end_batch(batch);
-}
-
-static void copied(struct write_batch *batch)
-{
-    const bool moving = batch->ops->kind == WRITE_KIND_MOVE;
-    struct write_op **link = &batch->ops;
-    target_gained(batch);
-    while (*link) {
-        struct write_op *op = *link;
-        const bool there = !batch->placed || op->told.uid;
-        op->copied = there && moving;
-        if (op->copied) {
-            link = &op->next;
-            continue;
-        }
-        *link = op->next;
-        op->next = NULL;
-        if (there)
-            finish_op(op, NULL);
-        else
-            finish_gone(op);
-    }
-    if (batch->ops)
-        begin_deleting(batch);
-    else
-        end_batch(batch);
-}
-
-static void searched(struct write_batch *batch)
-{
-    struct imap_error err = {0};
-    if (batch->searched && !batch->others_marked) {
-        write_step_locked(batch, WRITE_STEP_SWEEP);
-        return;
-    }
-    imap_error_set(
-        &err, IMAP_NO,
-        "it is marked as deleted, but the server cannot expunge one message alone (no UIDPLUS), and "
-        "others are marked, too");
-    err.code = IMAP_CODE_CANNOT;
-    fail_all(batch, &err);
-}
-
-/* Those that the server has told nothing about, or has not changed for others' sake, are looked at. */
-static void flags_stored(struct write_batch *batch)
-{
-    for (struct write_op **link = &batch->ops; *link;) {
-        struct write_op *op = *link;
-        if (op->modified || !op->flags_told) {
-            op->flags_told = false;
-            link = &op->next;
-            continue;
-        }
-        *link = op->next;
-        op->next = NULL;
-        if (write_flags_hold(mailbox_flags_text_locked(op->from, op->flagset),
-                             mailbox_flags_text_locked(op->from, op->flags_now), op->how != WRITE_REMOVE))
-            finish_op(op, NULL);
-        else
-            finish_not_kept(op);
-    }
-    if (batch->ops)
-        write_step_locked(batch, WRITE_STEP_LOOK);
-    else
-        end_batch(batch);
-}
-
-static void flags_looked_at(struct write_batch *batch)
-{
-    while (batch->ops) {
-        struct write_op *op = take_op(batch);
-        if (!op->flags_told) {
-            finish_gone(op);
-        } else if (flags_are(op, op->flags_now)) {
-            finish_op(op, NULL);
-        } else if (!op->modified) {
-            finish_not_kept(op);
-        } else if (op->flags_now == op->seen && op->modseq_now && !op->attempts) {
-            op->modseq = op->modseq_now; /* not the flags, something else about it has changed */
-            repeat(op);
-        } else {
-            finish_modified(op);
-        }
-    }
-    end_batch(batch);
-}
-
-static void advance(struct write_batch *batch)
-{
-    switch (batch->step) {
-    case WRITE_STEP_MOVE:
-        target_gained(batch);
-        conclude(batch);
-        break;
-    case WRITE_STEP_COPY:
-        copied(batch);
-        break;
-    case WRITE_STEP_MARK:
-        write_step_locked(batch, WRITE_STEP_SEARCH);
-        break;
-    case WRITE_STEP_SEARCH:
-        searched(batch);
-        break;
-    case WRITE_STEP_EXPUNGE:
-    case WRITE_STEP_SWEEP:
-        conclude(batch);
-        break;
-    case WRITE_STEP_FLAGS:
-        flags_stored(batch);
-        break;
-    case WRITE_STEP_LOOK:
-        flags_looked_at(batch);
-        break;
-    }
-}
-
-/* One refusal of many tells nothing of each: they are asked for one by one. */
-static void refused(struct write_batch *batch)
-{
-    const bool many = batch->ops->next && batch->err.status != IMAP_AGAIN;
-    const struct imap_error err = batch->err;
-    while (batch->ops) {
-        struct write_op *op = take_op(batch);
-        const bool done = op->kind != WRITE_KIND_FLAGS && op->kind != WRITE_KIND_COPY && is_gone(op) &&
-                          err.code != IMAP_CODE_EXPUNGEISSUED;
-        if (done)
-            finish_op(op, NULL);
-        else if (many)
-            again(op);
-        else
-            finish_op(op, &err);
-    }
-    end_batch(batch);
-}
-
-static void interrupted(struct write_batch *batch)
-{
-    const struct imap_error err = batch->err;
-    const bool never_sent = err.code == IMAP_CODE_UIDVALIDITY || err.code == IMAP_CODE_READ_ONLY;
-    const bool copying = batch->step == WRITE_STEP_COPY;
-    if (!never_sent && (copying || batch->step == WRITE_STEP_MOVE))
-        write_unprove_locked(batch->ops->to);
-    if (never_sent || copying || err.status == IMAP_CANCEL || batch->account->closing)
-        fail_all(batch, &err);
-    else
-        settle(batch);
-}
-
-void write_stepped_locked(struct write_batch *batch)
-{
-    if (!batch->err.status)
-        advance(batch);
-    else if (batch->said)
-        refused(batch);
-    else
-        interrupted(batch);
-}
-
 /* ---- the calls ------------------------------------------------------------------------------------------------ */
 
 static void begin(struct write_op *op, struct wait *wait)
@@ -666,7 +321,7 @@ static void begin(struct write_op *op, struct wait *wait)
     wait_queue_init(&op->waits);
     wait_queue_add(&op->waits, wait);
     if (check_op(op, &err)) {
-        finish_op(op, &err);
+        write_finish_op(op, &err);
         return;
     }
     append(account, op);
@@ -748,6 +403,6 @@ void write_cancel_all_locked(struct account *account)
     while (account->write.first) {
         struct write_op *op = account->write.first;
         unqueue(account, &account->write.first);
-        finish_op(op, &err);
+        write_finish_op(op, &err);
     }
 }

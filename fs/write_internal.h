@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * write_internal: what write.c (who is merged, who is told what) and writestep.c (the commands) share.
+ * write_internal: what write.c (who is merged with whom), writestep.c (the commands) and writeend.c (what their
+ * answers mean) share.
  *
  * A batch is done in steps, each of one or two commands that are pipelined. What is guarded is so by the account
  * lock.
@@ -68,7 +69,21 @@ void write_step_locked(struct write_batch *batch, enum write_step step);
 /* The flags of text, one after the other: whether each is (or, with there false, none is) among those of now. */
 bool write_flags_hold(const char *wanted, const char *now, bool there);
 
-/* ---- write.c ---- */
+/* ---- writeend.c ---- */
+/* The step's last command has been answered, or was lost. */
 void write_stepped_locked(struct write_batch *batch);
+
+/* ---- write.c ---- */
+void write_finish_op(struct write_op *op, const struct imap_error *err); /* err NULL: done; frees it */
+void write_finish_gone(struct write_op *op);
+/* Not in the columns. Certainly: where the mailbox is another one now nothing is known. */
+bool write_is_gone(const struct write_op *op);
+struct write_op *write_take_op(struct write_batch *batch);
+/* Its ops were all taken: frees it and begins what has waited for it. */
+void write_end_batch(struct write_batch *batch);
+void write_fail_all(struct write_batch *batch, const struct imap_error *why);
+/* Queues the op to be done by itself. */
+void write_again(struct write_op *op);
+void write_begin_deleting(struct write_batch *batch);
 
 #endif

@@ -43,6 +43,8 @@ static struct world {
     unsigned listed; /* LIST commands seen */
     bool resumes;    /* SELECT was asked what has changed */
     unsigned poll_ms;
+    bool read_write;
+    const char *trash;
     struct imap_mailbox_status statuses[40]; /* told with LIST where it asks for STATUS */
     size_t status_count;
     bool refuses_status;
@@ -461,7 +463,9 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                             .poll_ms = world.poll_ms,
                                             .root_mailbox = root,
                                             .cache_dir = world.dir,
-                                            .cache_size = 1 << 20};
+                                            .cache_size = 1 << 20,
+                                            .read_write = world.read_write,
+                                            .trash = world.trash};
     struct account *account = NULL;
     const enum imap_status status = account_open(&options, &events, NULL, &account, err);
     if (status)

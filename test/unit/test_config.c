@@ -115,6 +115,9 @@ START_TEST(order_and_repetition)
     ck_assert_uint_eq(config.timeout_s, 6);
     ck_assert(config.read_write);
     config_fini(&config);
+    config = good("imapfs imaps://u@h/ -o rw,trash=Deleted.Items /mnt");
+    ck_assert_str_eq(config.trash, "Deleted.Items");
+    config_fini(&config);
     config = good("imapfs imaps://u@h/ -o max_threads=3 -s /mnt");
     ck_assert_uint_eq(config.max_threads, 1);
     config_fini(&config);

@@ -30,6 +30,7 @@ START_TEST(what_the_server_said)
     ck_assert_int_eq(of(IMAP_NO, IMAP_CODE_LIMIT, 0), EAGAIN);
     ck_assert_int_eq(of(IMAP_AGAIN, IMAP_CODE_UNAVAILABLE, 0), EAGAIN);
     ck_assert_int_eq(of(IMAP_NO, IMAP_CODE_READ_ONLY, 0), EROFS);
+    ck_assert_int_eq(of(IMAP_NO, IMAP_CODE_MODIFIED, 0), EAGAIN);
     ck_assert_int_eq(of(IMAP_NO, IMAP_CODE_CANNOT, 0), EPERM);
     ck_assert_int_eq(of(IMAP_GONE, IMAP_CODE_UIDVALIDITY, 0), ESTALE);
     ck_assert_int_eq(of(IMAP_NO, IMAP_CODE_ALERT, 0), EIO); /* no code that says why */

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What each operation does on a mount that may be written to, and which errno each wrong use gives.
+
+posix_test.py MOUNT: prints a line per row, "ok: ..." or "FAILED: ...". The mount has INBOX (with messages 1 to 9),
+Archive (with message 1, mailboxes below it), Empty and Trash.
+"""
+
+import ctypes
+import errno
+import os
+import stat
+import sys
+
+mount = sys.argv[1]
+os.chdir(mount)
+libc = ctypes.CDLL(None, use_errno=True)
+failures = 0
+
+
+def row(what, expected, function, *args):
+    """expected: 0 or the name of an errno."""
+    global failures
+    try:
+        function(*args)
+        got = 0
+    except OSError as error:
+        got = errno.errorcode.get(error.errno, error.errno)
+    if got == expected:
+        print(f"ok: {what}: {expected or 'success'}")
+    else:
+        failures += 1
+        print(f"FAILED: {what}: {got or 'success'} instead of {expected or 'success'}")
+
+
+def renameat2(old, new, flags):
+    if libc.renameat2(-100, old.encode(), -100, new.encode(), flags) != 0:
+        raise OSError(ctypes.get_errno(), new)
+
+
+def touch_now(path):
+    os.utime(path)
+
+
+def write(path):
+    os.close(os.open(path, os.O_WRONLY))
+
+
+def create(path):
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+
+
+NOREPLACE, EXCHANGE, WHITEOUT = 1, 2, 4
+long_name = "x" * 256
+longest = "x" * 250
+one = os.stat("INBOX/1.eml")
+
+# ---- mkdir
+row("mkdir", 0, os.mkdir, "New")
+row("mkdir below a mailbox", 0, os.mkdir, "New/Üb er")
+row("mkdir of what exists", "EEXIST", os.mkdir, "New")
+row("mkdir of INBOX in another case", "EEXIST", os.mkdir, "inbox")
+row("mkdir of a message's name", "EINVAL", os.mkdir, "New/77.eml")
+row("mkdir of an existing message's name", "EEXIST", os.mkdir, "INBOX/1.eml")
+row("mkdir with the delimiter in the name", "EINVAL", os.mkdir, "New/a%2Fb")
+row("mkdir with bytes that are no UTF-8", "EINVAL", os.mkdir, b"New/\xff")
+row("mkdir with a control byte", "EINVAL", os.mkdir, "New/a\x01b")
+row("mkdir, name too long", "ENAMETOOLONG", os.mkdir, "New/" + long_name)
+row("mkdir, path too long", "ENAMETOOLONG", os.mkdir, "New/" + "/".join([longest] * 17))
+row("mkdir below nothing", "ENOENT", os.mkdir, "Nothing/below")
+row("mkdir below a message", "ENOTDIR", os.mkdir, "INBOX/1.eml/below")
+
+# ---- rmdir
+row("rmdir with a mailbox below", "ENOTEMPTY", os.rmdir, "New")
+row("rmdir", 0, os.rmdir, "New/Üb er")
+row("rmdir with messages", "ENOTEMPTY", os.rmdir, "Trash")
+row("rmdir of a message", "ENOTDIR", os.rmdir, "INBOX/1.eml")
+row("rmdir of nothing", "ENOENT", os.rmdir, "Nothing")
+row("rmdir of INBOX", "EBUSY", os.rmdir, "INBOX")
+row("rmdir of '.'", "EINVAL", os.rmdir, "New/.")
+row("rmdir of the mount point", "EBUSY", os.rmdir, mount)
+
+# ---- unlink
+row("unlink", 0, os.unlink, "INBOX/2.eml")
+row("unlink of what is gone", "ENOENT", os.unlink, "INBOX/2.eml")
+row("unlink of nothing", "ENOENT", os.unlink, "INBOX/nothing")
+row("unlink of a mailbox", "EISDIR", os.unlink, "New")
+row("unlink below a message", "ENOTDIR", os.unlink, "INBOX/1.eml/x")
+
+# ---- rename of messages
+row("rename to another mailbox", 0, os.rename, "INBOX/3.eml", "New/letter")
+row("what was moved is there", 0, os.stat, "New/letter")
+row("and not where it was", "ENOENT", os.stat, "INBOX/3.eml")
+row("and may go on from there", 0, os.rename, "New/letter", "Empty/letter")
+row("rename within the mailbox", "EPERM", os.rename, "INBOX/1.eml", "INBOX/letter")
+row("rename onto itself", 0, os.rename, "INBOX/1.eml", "INBOX/1.eml")
+row("rename onto a message of the same mailbox", "EPERM", os.rename, "INBOX/1.eml", "INBOX/4.eml")
+row("rename to where no message can be", "EPERM", os.rename, "INBOX/1.eml", "1.eml")
+row("rename onto a mailbox", "EISDIR", os.rename, "INBOX/1.eml", "New")
+row("rename, name too long", "ENAMETOOLONG", os.rename, "INBOX/1.eml", "New/" + long_name)
+row("rename of nothing", "ENOENT", os.rename, "INBOX/nothing", "New/x")
+row("rename to nowhere", "ENOENT", os.rename, "INBOX/1.eml", "Nothing/x")
+row("rename to another file system", "EXDEV", os.rename, "INBOX/1.eml", "/dev/shm/x")
+row("rename, NOREPLACE, onto a message", "EEXIST", renameat2, "INBOX/4.eml", "Trash/1.eml", NOREPLACE)
+row("rename, NOREPLACE", 0, renameat2, "INBOX/4.eml", "New/other", NOREPLACE)
+row("rename, EXCHANGE", "EINVAL", renameat2, "INBOX/1.eml", "Trash/1.eml", EXCHANGE)
+row("rename, WHITEOUT", "EINVAL", renameat2, "INBOX/1.eml", "New/x", WHITEOUT)
+
+# ---- rename of mailboxes
+row("rename of a mailbox", 0, os.rename, "New", "Newer")
+row("and its messages", 0, os.stat, "Newer/2.eml")
+row("rename into itself", "EINVAL", os.rename, "Newer", "Newer/below")
+row("rename of INBOX", "EBUSY", os.rename, "INBOX", "Outbox")
+row("rename onto a message", "ENOTDIR", os.rename, "Newer", "INBOX/1.eml")
+row("rename onto a mailbox that is not empty", "ENOTEMPTY", os.rename, "Newer", "Trash")
+row("rename to a message's name", "EINVAL", os.rename, "Newer", "5.eml")
+os.mkdir("Void")
+row("rename, NOREPLACE, onto a mailbox", "EEXIST", renameat2, "Newer", "Void", NOREPLACE)
+row("rename onto an empty mailbox", 0, os.rename, "Newer", "Void")
+row("and its messages", 0, os.stat, "Void/2.eml")
+
+# ---- link
+row("link", 0, os.link, "INBOX/5.eml", "Void/copy")
+row("link to what exists", "EEXIST", os.link, "INBOX/5.eml", "Void/2.eml")
+row("link of a mailbox", "EPERM", os.link, "Void", "Empty/Void")
+row("link to where no message can be", "EPERM", os.link, "INBOX/5.eml", "5.eml")
+row("link to another file system", "EXDEV", os.link, "INBOX/5.eml", "/dev/shm/x")
+row("symlink", "EPERM", os.symlink, "INBOX", "Void/symlink")
+row("mkfifo", "EPERM", os.mkfifo, "Void/fifo")
+
+# ---- chmod, chown, utimens, truncate: what changes nothing
+mode = stat.S_IMODE(one.st_mode)
+row("chmod to what it is", 0, os.chmod, "INBOX/1.eml", mode)
+row("chmod", "EPERM", os.chmod, "INBOX/1.eml", mode ^ 0o111)
+row("chmod of a mailbox", "EPERM", os.chmod, "Void", 0o711)
+row("chown to who it is", 0, os.chown, "INBOX/1.eml", one.st_uid, one.st_gid)
+row("chown", "EPERM", os.chown, "INBOX/1.eml", 12345, -1)
+row("utimens to what it is", 0, os.utime, "INBOX/1.eml", (0, one.st_mtime))
+row("utimens", "EPERM", os.utime, "INBOX/1.eml", (0, one.st_mtime + 1))
+row("utimens, now", "EPERM", touch_now, "INBOX/1.eml")
+row("utimens of a mailbox, which keeps none", 0, os.utime, "Void", (1, 1))
+row("truncate to its size", 0, os.truncate, "INBOX/1.eml", one.st_size)
+row("truncate", "EPERM", os.truncate, "INBOX/1.eml", 0)
+row("truncate of a mailbox", "EISDIR", os.truncate, "Void", 0)
+
+# ---- what is not there yet
+row("open for writing", "EROFS", write, "INBOX/1.eml")
+row("create", "EROFS", create, "INBOX/new.eml")
+
+# ---- extended attributes
+flags = "user.imap.flags"
+row("setxattr", 0, os.setxattr, "INBOX/1.eml", flags, b"\\Seen work")
+row("setxattr, CREATE", "EEXIST", os.setxattr, "INBOX/1.eml", flags, b"", os.XATTR_CREATE)
+row("setxattr of what is no flag", "EINVAL", os.setxattr, "INBOX/1.eml", flags, b"\\Unheard")
+row("setxattr of another", "EPERM", os.setxattr, "INBOX/1.eml", "user.imap.uid", b"7")
+row("setxattr of a foreign one", "ENOTSUP", os.setxattr, "INBOX/1.eml", "user.other", b"7")
+row("setxattr on a mailbox", "EPERM", os.setxattr, "Void", flags, b"")
+row("removexattr", 0, os.removexattr, "INBOX/1.eml", flags)
+row("removexattr of what is not there", "ENODATA", os.removexattr, "INBOX/1.eml", "user.other")
+
+sys.exit(failures != 0)
