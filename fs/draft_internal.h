@@ -39,7 +39,7 @@ struct draft {
     bool queued, served; /* in the sender's queue; in the sender's hands */
     enum send_step step;
     bool step_due; /* it is to be taken, once */
-    int64_t not_before_ms;
+    int64_t not_before_ms, lost_ms;
     struct wait_queue waits;
     unsigned attempts;
     struct mailbox *former_mailbox; /* where it goes back to when it can't be sent; NULL: it stays */

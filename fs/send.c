@@ -202,7 +202,8 @@ static void lost(struct draft *draft, const struct imap_error *why)
     draft->unclear = true;
     draft->late = why->sys_errno == ETIMEDOUT;
     draft->err = *why;
-    draft->not_before_ms = model_now_ms() + LOOK_AFTER_MS;
+    draft->lost_ms = model_now_ms();
+    draft->not_before_ms = draft->lost_ms + LOOK_AFTER_MS;
     send_step_locked(draft, SEND_LOOK);
 }
 
@@ -540,6 +541,7 @@ bool draft_send_locked(struct draft *draft, struct wait *wait)
     draft->late = false;
     draft->attempts = 0;
     draft->not_before_ms = 0;
+    draft->lost_ms = model_now_ms(); /* by an earlier attempt, if it is unclear */
     send_step_locked(draft, SEND_APPEND);
     return false;
 }

@@ -13,6 +13,8 @@
 #include "sync.h"
 #include "write.h"
 
+#define LOOK_AGAIN_MS 500
+
 static struct draft *draft_of(struct wait *wait)
 {
     return (struct draft *)((char *)wait - offsetof(struct draft, look));
@@ -93,6 +95,16 @@ static bool listed_too_early(struct draft *draft, const struct imap_error *err)
     return true;
 }
 
+/* The line is still lost. */
+static bool may_come_back(struct draft *draft, const struct imap_error *err)
+{
+    const struct account *account = draft->drafts->account;
+    const int64_t now = model_now_ms();
+    draft->not_before_ms = now + LOOK_AGAIN_MS;
+    return (err->status == IMAP_AGAIN || err->status == IMAP_UNSURE) && draft->waits.first &&
+           !account->closing && now - draft->lost_ms < account->timeout_ms;
+}
+
 static void on_listed(struct wait *wait, const struct imap_error *err)
 {
     struct draft *draft = draft_of(wait);
@@ -110,6 +122,8 @@ static void on_listed(struct wait *wait, const struct imap_error *err)
         sendlook_on_locked(draft);
     else if (draft->acknowledged)
         send_arrived_locked(draft, 0, 0);
+    else if (may_come_back(draft, err))
+        send_step_locked(draft, SEND_LOOK);
     else
         send_fail_locked(draft, err);
     account_unlock(account);

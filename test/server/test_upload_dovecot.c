@@ -81,9 +81,30 @@ static void on_sent(void *arg, struct mailbox *mailbox, const char *name, uint32
     pthread_mutex_unlock(&world->lock);
 }
 
+static void on_log(void *arg, int priority, const char *line)
+{
+    const struct world *world = arg;
+    (void)priority;
+    printf("%s: %s\n", world->user, line);
+}
+
+static void on_trace(void *arg, unsigned connection, enum imap_trace_direction direction, const char *line,
+                     size_t len)
+{
+    const struct world *world = arg;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    printf("%s %ld.%03ld %u%c: %.*s\n", world->user, now.tv_sec % 1000, now.tv_nsec / 1000000, connection,
+           direction == IMAP_TRACE_CLIENT   ? 'C'
+           : direction == IMAP_TRACE_SERVER ? 'S'
+                                            : '*',
+           (int)len, line);
+}
+
 static void open_account(struct world *world, unsigned timeout_ms)
 {
-    const struct account_events events = {.draft_sent = on_sent};
+    const struct account_events events = {
+        .draft_sent = on_sent, .log = on_log, .trace = getenv("TRACE") ? on_trace : NULL};
     const struct account_options options = {.endpoint = {.host = "127.0.0.1",
                                                          .port = world->proxy.port,
                                                          .tls = IMAP_TLS_NONE,
@@ -103,13 +124,13 @@ static void open_account(struct world *world, unsigned timeout_ms)
     }
 }
 
-static void world_init(struct world *world, const char *user, const char *disable)
+static void world_init(struct world *world, const char *user, const char *disable, const char *port)
 {
     *world = (struct world){.user = user, .disable = disable};
     pthread_mutex_init(&world->lock, NULL);
     pthread_cond_init(&world->changed, NULL);
     snprintf(world->cache_dir, sizeof world->cache_dir, "%s/cache-%s", server.dir, user);
-    if (!cutproxy_start(&world->proxy, server.port))
+    if (!cutproxy_start(&world->proxy, port, server.port))
         abort();
 }
 
@@ -216,12 +237,14 @@ static void cut_once(struct world *world, const char *which, size_t up, size_t d
     snprintf(name, sizeof name, "%s.eml", subject);
     const size_t len = compose(text, sizeof text, subject);
     const unsigned cuts = cutproxy_cuts(&world->proxy);
+    open_account(world, 20000); /* a pool that loses line after line dials them more and more slowly */
     cutproxy_arm(&world->proxy, up, down);
     struct draft *draft = write_draft(world, name, text, len);
     const int error = send_draft(world, draft);
     let_go(world, draft);
     const size_t count = count_messages(world, "INBOX", subject);
     const bool stays = is_there(world, name);
+    account_close(&world->account);
     if (cutproxy_cuts(&world->proxy) != cuts + 1)
         snprintf(world->failure, sizeof world->failure, "%s: the line was not cut", subject);
     else if (error || count != 1 || stays || !world->sent_uid)
@@ -234,8 +257,8 @@ static void cut_everywhere(struct world *world, const char *which)
 {
     char text[256], command[160];
     const size_t literal = compose(text, sizeof text, "up-000-0") - 2;
-    const int line = snprintf(command, sizeof command,
-                              "APPEND \"INBOX\" \"21-Nov-2026 14:00:00 +0000\" {%zu+}\r\n", literal);
+    const int line =
+        snprintf(command, sizeof command, "APPEND INBOX \"21-Nov-2026 14:00:00 +0000\" {%zu+}\r\n", literal);
     const size_t end = (size_t)line;
     const size_t up[] = {0, 5, end / 2, end - 3, end + literal / 2, end + literal - 20};
     const size_t down[] = {0, 1, 9, 30};
@@ -248,9 +271,7 @@ static void cut_everywhere(struct world *world, const char *which)
 static void *cut_thread(void *arg)
 {
     struct world *world = arg;
-    open_account(world, 20000);
     cut_everywhere(world, world->user);
-    account_close(&world->account);
     return NULL;
 }
 
@@ -261,7 +282,7 @@ START_TEST(a_line_cut_anywhere)
     static const char *const users[] = {"anna", "bert", "carl", "dora"};
     pthread_t threads[4];
     for (size_t i = 0; i < 4; i++) {
-        world_init(&worlds[i], users[i], disable[i]);
+        world_init(&worlds[i], users[i], disable[i], "0");
         ck_assert_int_eq(pthread_create(&threads[i], NULL, cut_thread, &worlds[i]), 0);
     }
     for (size_t i = 0; i < 4; i++)
@@ -277,7 +298,7 @@ static struct world one;
 
 static void setup(void)
 {
-    world_init(&one, "fred", NULL);
+    world_init(&one, "fred", NULL, "0");
     open_account(&one, 20000);
 }
 
@@ -328,11 +349,14 @@ START_TEST(what_a_killed_mount_has_sent_is_found)
 {
     char text[256], command[512];
     const size_t len = compose(text, sizeof text, "of a killed mount");
+    char port[sizeof one.proxy.port]; /* the account's directory is named by it */
     account_close(&one.account);
+    cutproxy_stop(&one.proxy);
+    snprintf(port, sizeof port, "%s", one.proxy.port);
     const pid_t child = fork();
     if (child == 0) {
         struct world of_child;
-        world_init(&of_child, "fred", NULL);
+        world_init(&of_child, "fred", NULL, port);
         open_account(&of_child, 20000);
         write_draft(&of_child, "killed.eml", text, len);
         struct draft *local = write_draft(&of_child, ".local", text, len);
@@ -359,6 +383,7 @@ START_TEST(what_a_killed_mount_has_sent_is_found)
     /* what it had when it was killed was the place as it was saved before it was sent */
     snprintf(command, sizeof command, "ls %s/*.drafts/*.place >/dev/null", one.cache_dir);
     ck_assert_int_eq(system(command), 0);
+    world_init(&one, "fred", NULL, port);
     open_account(&one, 20000);
     ck_assert(is_there(&one, ".local"));
     ck_assert_ptr_null(await_draft_gone(&one, "killed.eml"));

@@ -170,16 +170,18 @@ static void *thread_main(void *arg)
     }
 }
 
-bool cutproxy_start(struct cutproxy *proxy, const char *server_port)
+bool cutproxy_start(struct cutproxy *proxy, const char *port, const char *server_port)
 {
-    struct sockaddr_in address = address_of("0");
+    struct sockaddr_in address = address_of(port);
     socklen_t len = sizeof address;
+    const int yes = 1;
     *proxy = (struct cutproxy){.cut_up = CUTPROXY_NEVER, .cut_down = CUTPROXY_NEVER};
     snprintf(proxy->server_port, sizeof proxy->server_port, "%s", server_port);
     for (size_t i = 0; i < CUTPROXY_LINES; i++)
         proxy->lines[i].client = proxy->lines[i].server = -1;
     pthread_mutex_init(&proxy->lock, NULL);
     proxy->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(proxy->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (bind(proxy->listener, (struct sockaddr *)&address, sizeof address) != 0 ||
         listen(proxy->listener, CUTPROXY_LINES) != 0 ||
         getsockname(proxy->listener, (struct sockaddr *)&address, &len) != 0 || pipe(proxy->wake) != 0)

@@ -36,7 +36,8 @@ struct cutproxy {
     unsigned appends, cuts;
 };
 
-bool cutproxy_start(struct cutproxy *proxy, const char *server_port);
+/* port: where it is to listen, "0" for anywhere. */
+bool cutproxy_start(struct cutproxy *proxy, const char *port, const char *server_port);
 void cutproxy_stop(struct cutproxy *proxy);
 /* After so many octets; CUTPROXY_NEVER: not there. */
 void cutproxy_arm(struct cutproxy *proxy, size_t up, size_t down);
