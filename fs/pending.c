@@ -62,11 +62,12 @@ void pending_submit_locked(struct account *account, const char *mailbox, unsigne
                                 .mailbox = mailbox, .flags = flags, .weight = weight, .command = command});
 }
 
-void pending_change_locked(struct account *account, const char *mailbox, uint32_t uidvalidity,
+void pending_change_locked(struct account *account, const char *mailbox, uint32_t uidvalidity, unsigned flags,
                            struct imap_command *command)
 {
-    add_submission(account,
-                   &(struct submission){.mailbox = mailbox, .uidvalidity = uidvalidity, .command = command});
+    const struct submission change = {
+        .mailbox = mailbox, .uidvalidity = uidvalidity, .flags = flags, .command = command};
+    add_submission(account, &change);
 }
 
 static struct finished *finished_new(struct account *account, const struct imap_error *err)
@@ -198,7 +199,7 @@ void pending_run(struct account *account, struct pending *pending)
     for (struct submission *submission = pending->submissions, *next; submission; submission = next) {
         next = submission->next;
         if (submission->uidvalidity)
-            imap_pool_change(account->pool, submission->mailbox, submission->uidvalidity,
+            imap_pool_change(account->pool, submission->mailbox, submission->uidvalidity, submission->flags,
                              submission->command);
         else
             imap_pool_submit(account->pool, submission->mailbox, submission->flags, submission->weight,

@@ -42,7 +42,7 @@ void pending_run(struct account *account, struct pending *pending);
 void pending_submit_locked(struct account *account, const char *mailbox, unsigned flags, uint64_t weight,
                            struct imap_command *command);
 /* The same by imap_pool_change; uidvalidity is not 0. */
-void pending_change_locked(struct account *account, const char *mailbox, uint32_t uidvalidity,
+void pending_change_locked(struct account *account, const char *mailbox, uint32_t uidvalidity, unsigned flags,
                            struct imap_command *command);
 /* Ends all waits of the queue, which is empty afterwards; err NULL: success. err is copied. */
 void pending_finish_locked(struct account *account, struct wait_queue *waits, const struct imap_error *err);

@@ -121,11 +121,20 @@ static void settle_flags(const struct write_batch *batch, struct write_op *op)
     }
 }
 
+/* So Dovecot answers, where the right to delete is missing. */
+static void refuse_silent(struct imap_error *err)
+{
+    imap_error_set(
+        err, IMAP_NO,
+        "the server says that it is done, but the message is still there: is the right to delete missing?");
+    err->code = IMAP_CODE_NOPERM;
+}
+
 static void settle_op(const struct write_batch *batch, struct write_op *op)
 {
     struct imap_error err = batch->err;
     if (!err.status)
-        imap_error_set(&err, IMAP_NO, "the server says that it is done, and the message is still there");
+        refuse_silent(&err);
     if (op->from->message_id != op->message_id) {
         imap_error_set(&err, IMAP_GONE, "the mailbox %s is not what it was", op->from->wire);
         err.code = IMAP_CODE_UIDVALIDITY;

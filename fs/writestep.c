@@ -117,7 +117,10 @@ static void submit(struct write_batch *batch, struct imap_command *command)
     const struct mailbox *mailbox = batch->ops->from;
     imap_command_on(command, &events, batch);
     batch->outstanding++;
-    pending_change_locked(batch->account, mailbox->wire, mailbox->uidvalidity, command);
+    /* A copy that is half a move is not made where the other half could not be. */
+    const bool reads = batch->ops->kind == WRITE_KIND_COPY;
+    pending_change_locked(batch->account, mailbox->wire, mailbox->uidvalidity, reads ? IMAP_POOL_READS : 0,
+                          command);
 }
 
 static struct imap_command *by_uid(const struct write_batch *batch, const char *verb)

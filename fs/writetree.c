@@ -462,7 +462,7 @@ void writetree_rename_locked(struct mailbox *mailbox, struct mailbox *parent, co
     change->wire = wire_name(parent, file, &err);
     if (change->wire && exists(mailbox->account, change->wire))
         change->victim = tree_find_locked(mailbox->account, change->wire, strlen(change->wire));
-    if (err.status || check_rename(change, parent, &err))
+    if (!change->wire || check_rename(change, parent, &err))
         finish(change, &err);
     else if (change->victim == mailbox)
         finish(change, NULL);

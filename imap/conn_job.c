@@ -82,7 +82,7 @@ static bool fits(const struct imap_conn *conn, const struct imap_job *job, struc
         why->code = IMAP_CODE_UIDVALIDITY;
         return false;
     }
-    if (selected->read_only) {
+    if (job->changes && selected->read_only) {
         imap_error_set(why, IMAP_NO, "the server lets the mailbox be read only");
         why->code = IMAP_CODE_READ_ONLY;
         return false;

@@ -209,13 +209,14 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
     submit(pool, mailbox, job);
 }
 
-void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity,
+void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity, unsigned flags,
                       struct imap_command *command)
 {
     struct imap_job *job = imap_job_new(command);
 
     job->kind = IMAP_JOB_WATCH;
     job->uidvalidity = uidvalidity;
+    job->changes = !(flags & IMAP_POOL_READS);
     submit(pool, mailbox, job);
 }
 

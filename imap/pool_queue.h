@@ -23,7 +23,8 @@ struct imap_job {
     struct imap_conn *conn;            /* who took it */
     enum imap_job_kind kind;
     bool urgent;
-    uint32_t uidvalidity;    /* that the mailbox must have, and be writable; 0: whatever */
+    bool changes;            /* the mailbox, which must be writable */
+    uint32_t uidvalidity;    /* that the mailbox must have; 0: whatever */
     uint64_t weight, number; /* number: in order of submission */
     int64_t queued_ms;
 };

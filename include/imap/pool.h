@@ -91,11 +91,12 @@ void imap_pool_free(struct imap_pool **pool);
 void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flags, uint64_t weight,
                       struct imap_command *command);
 
-/* The same for a command that changes the selected mailbox, on connection 0, which must be read_write: sent
- * only where the mailbox, when its turn comes, still has this UIDVALIDITY (a server that tells none has 1)
- * and may be changed. Else `done` tells IMAP_GONE with the code UIDVALIDITY, or IMAP_NO with READ-ONLY: it might
- * have been selected anew meanwhile, and its UIDs may name other messages. */
-void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity,
+#define IMAP_POOL_READS 4u /* imap_pool_change: it changes nothing in the mailbox, which may be read-only */
+/* The same for a command to connection 0 of a read_write pool whose UIDs must mean what they did: it is sent only
+ * where the mailbox, when its turn comes, has this UIDVALIDITY (a server that tells none has 1) and, unless flags
+ * say IMAP_POOL_READS, may be changed. Else `done` tells IMAP_GONE with the code UIDVALIDITY, or IMAP_NO with
+ * READ-ONLY: the mailbox might have been selected anew meanwhile, and its UIDs may name other messages. */
+void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity, unsigned flags,
                       struct imap_command *command);
 /* The mailbox was deleted or renamed. Whoever has it selected selects again before the next command for one of
  * that name, which is another one. */

@@ -409,10 +409,10 @@ void imap_pool_mailbox_changed(struct imap_pool *pool, const char *mailbox)
 }
 
 /* Bodies change nothing. */
-void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity,
+void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity, unsigned flags,
                       struct imap_command *command)
 {
-    (void)pool, (void)mailbox, (void)uidvalidity, (void)command;
+    (void)pool, (void)mailbox, (void)uidvalidity, (void)flags, (void)command;
     ck_abort();
 }
 

@@ -140,10 +140,10 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
 }
 
 /* For the tests it differs by its flags only: the UIDVALIDITY that it was asked for. */
-void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity,
+void imap_pool_change(struct imap_pool *pool, const char *mailbox, uint32_t uidvalidity, unsigned flags,
                       struct imap_command *command)
 {
-    imap_pool_submit(pool, mailbox, uidvalidity << 8, 0, command);
+    imap_pool_submit(pool, mailbox, uidvalidity << 8 | flags, 0, command);
 }
 
 void imap_pool_mailbox_gone(struct imap_pool *pool, const char *mailbox)

@@ -45,7 +45,8 @@ END_TEST
 
 START_TEST(what_is_no_flag)
 {
-    static const char *const wrong[] = {"\\Unheard", "a(b", "a)", "{1}", "\"a\"", "a*", "a%", "\xC3\xA4", "a\\b", "\x01"};
+    static const char *const wrong[] = {"\\Unheard", "a(b", "a)",       "{1}",  "\"a\"",
+                                        "a*",        "a%",  "\xC3\xA4", "a\\b", "\x01"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ck_assert_msg(parse(wrong[i]) == EINVAL, "%s", wrong[i]);
         flagtext_fini(&parsed);

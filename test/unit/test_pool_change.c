@@ -3,7 +3,7 @@
 #include "pool_help.h"
 #include "unit_main.h"
 
-static struct ask *ask_change(struct world *world, const char *mailbox, uint32_t uidvalidity)
+static struct ask *ask_change(struct world *world, const char *mailbox, uint32_t uidvalidity, unsigned flags)
 {
     static const struct imap_command_events events = {.response = on_response, .done = on_done};
     struct imap_command *command = imap_command_new("UID EXPUNGE");
@@ -11,7 +11,7 @@ static struct ask *ask_change(struct world *world, const char *mailbox, uint32_t
 
     imap_command_raw(command, "7");
     imap_command_on(command, &events, ask);
-    imap_pool_change(world->pool, mailbox, uidvalidity, command);
+    imap_pool_change(world->pool, mailbox, uidvalidity, flags, command);
     return ask;
 }
 
@@ -22,9 +22,9 @@ START_TEST(a_change_wants_the_uidvalidity_that_it_was_meant_for)
     world_pool(world, 1, 10000);
     world->pool->read_write = true;
     await_ask(ask_noop(world, "A", 0, 100), IMAP_OK);
-    await_ask(ask_change(world, "A", world->selected_uidvalidity + 1), IMAP_GONE);
+    await_ask(ask_change(world, "A", world->selected_uidvalidity + 1, 0), IMAP_GONE);
     ck_assert_uint_eq(seen(world, 0, "UID EXPUNGE"), 0);
-    await_ask(ask_change(world, "A", world->selected_uidvalidity), IMAP_OK);
+    await_ask(ask_change(world, "A", world->selected_uidvalidity, 0), IMAP_OK);
     ck_assert_uint_eq(seen(world, 0, "UID EXPUNGE 7"), 1);
     world_free(world);
 }
@@ -36,8 +36,10 @@ START_TEST(a_change_is_not_sent_to_a_mailbox_that_is_read_only)
 
     world_pool(world, 1, 10000); /* EXAMINE makes it so */
     await_ask(ask_noop(world, "A", 0, 100), IMAP_OK);
-    await_ask(ask_change(world, "A", world->selected_uidvalidity), IMAP_NO);
+    await_ask(ask_change(world, "A", world->selected_uidvalidity, 0), IMAP_NO);
     ck_assert_uint_eq(seen(world, 0, "UID EXPUNGE"), 0);
+    await_ask(ask_change(world, "A", world->selected_uidvalidity, IMAP_POOL_READS), IMAP_OK);
+    await_ask(ask_change(world, "A", world->selected_uidvalidity + 1, IMAP_POOL_READS), IMAP_GONE);
     world_free(world);
 }
 END_TEST

@@ -172,6 +172,7 @@ START_TEST(an_ok_that_did_nothing_is_looked_into)
     delete_ends(IMAP_OK);
     ends(asks("INBOX", "NOOP"));
     ended(&one, IMAP_NO);
+    ck_assert_int_eq(one.err.code, IMAP_CODE_NOPERM);
     deletes(3, &one);
     delete_ends(IMAP_OK);
     struct imap_command *noop = asks("INBOX", "NOOP");

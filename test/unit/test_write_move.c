@@ -184,11 +184,11 @@ START_TEST(copying)
 {
     open_with("UIDPLUS MOVE");
     copies(3, archive, &one, &place);
-    copied(alters("INBOX", "UID COPY 3 Archive"), "7 3 3");
+    copied(reads("INBOX", "UID COPY 3 Archive"), "7 3 3");
     ended(&one, IMAP_OK);
     ck_assert(has(inbox, 3) && has(archive, 3));
     copies(4, inbox, &one, &place); /* within the mailbox that is watched */
-    struct imap_command *copy = alters("INBOX", "UID COPY 4 INBOX");
+    struct imap_command *copy = reads("INBOX", "UID COPY 4 INBOX");
     exists(6);
     struct imap_command *fetch = asks("INBOX", "UID FETCH 6:* (UID FLAGS INTERNALDATE RFC822.SIZE)");
     copied(copy, "7 4 6");
@@ -198,7 +198,7 @@ START_TEST(copying)
     ends(fetch);
     ck_assert(has(inbox, 6));
     copies(4, inbox, &one, &place);
-    copied(alters("INBOX", "UID COPY 4 INBOX"), "7 4 7");
+    copied(reads("INBOX", "UID COPY 4 INBOX"), "7 4 7");
     ended(&one, IMAP_OK);
     ends(asks("INBOX", "NOOP")); /* EXISTS did not come by itself */
     close_world();

@@ -61,8 +61,8 @@ static inline void write_world_init(void)
     world.list_count = 3;
 }
 
-/* The next command, which must be this change of a mailbox with UIDVALIDITY 7. */
-static inline struct imap_command *alters(const char *mailbox, const char *expected)
+/* The next command, which must be this one, about a mailbox with UIDVALIDITY 7. flags: IMAP_POOL_. */
+static inline struct imap_command *asks_of(const char *mailbox, unsigned flags, const char *expected)
 {
     char text[1200];
     struct job *job = world.jobs;
@@ -71,10 +71,21 @@ static inline struct imap_command *alters(const char *mailbox, const char *expec
     snprintf(text, sizeof text, "%.*s", (int)job->command->len, job->command->bytes);
     ck_assert_str_eq(text, expected);
     ck_assert_str_eq(job->mailbox, mailbox);
-    ck_assert_uint_eq(job->flags, 7 << 8);
+    ck_assert_uint_eq(job->flags, 7 << 8 | flags);
     struct imap_command *command = job->command;
     free(job);
     return command;
+}
+
+static inline struct imap_command *alters(const char *mailbox, const char *expected)
+{
+    return asks_of(mailbox, 0, expected);
+}
+
+/* Of a mailbox that may be read-only. */
+static inline struct imap_command *reads(const char *mailbox, const char *expected)
+{
+    return asks_of(mailbox, IMAP_POOL_READS, expected);
 }
 
 /* The server's answer with a code. */
