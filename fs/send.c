@@ -179,11 +179,11 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
     pending_sent_locked(account, mailbox, draft->name, uidvalidity, uid);
     if (account->pool)
         imap_pool_mailbox_changed(account->pool, mailbox->wire);
-    write_unprove_locked(mailbox); /* so that whoever lists it now sees it */
     if (replaces)
-        sendlook_replace_locked(draft);
+        sendlook_replace_locked(draft); /* first: the listing that this begins counts */
     else
         send_over_locked(draft, NULL);
+    write_unprove_locked(mailbox); /* so that whoever lists it now sees it */
 }
 
 void send_again_locked(struct draft *draft, const struct imap_error *why)

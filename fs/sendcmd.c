@@ -39,7 +39,7 @@ static uint64_t append_limit(const struct imap_caps *caps)
         return UINT64_MAX;
     errno = 0;
     const unsigned long long limit = strtoull(value, &end, 10);
-    return errno || *end ? UINT64_MAX : limit;
+    return errno || (*end && *end != ' ') ? UINT64_MAX : limit;
 }
 
 static enum imap_status check(const struct account *account, const struct imap_upload_source *source,
