@@ -105,7 +105,7 @@ enum imap_status draftfile_dir(struct drafts *drafts, const char *dir, const str
 int draftfile_open(const struct drafts *drafts, uint32_t number, bool make); /* -1 with errno */
 void draftfile_remove(const struct drafts *drafts, uint32_t number);
 void draftfile_forget(const struct drafts *drafts, uint32_t number); /* only where it was */
-/* Each that has a place; bytes without one are removed. Those that other mounts have left come over first. */
+/* Each that has a place, its name being NULL if that makes no sense; bytes without one are removed. Those that other mounts have left come over first. */
 void draftfile_each(struct drafts *drafts, void (*each)(void *arg, const struct draft_place *place),
                     void *arg);
 

@@ -226,11 +226,12 @@ void draftfile_each(struct drafts *drafts, void (*each)(void *arg, const struct 
     free(own.all);
     own = tidy(drafts->dir_fd);
     for (size_t i = 0; i < own.count; i++) {
-        struct draft_place place;
+        struct draft_place place = {0};
         struct stat attr;
-        if (!exists(drafts->dir_fd, own.all[i], "", &attr) ||
-            !draftplace_read(drafts->dir_fd, own.all[i], &place))
+        if (!exists(drafts->dir_fd, own.all[i], "", &attr))
             continue;
+        (void)!draftplace_read(drafts->dir_fd, own.all[i], &place);
+        place.number = own.all[i];
         place.size = (uint64_t)attr.st_size;
         each(arg, &place);
         draftplace_fini(&place);

@@ -53,6 +53,13 @@ static void on_place(void *arg, const struct draft_place *place)
     struct drafts *drafts = arg;
     struct account *account = drafts->account;
     account_lock(account);
+    if (!place->name) {
+        pending_log_locked(account, LOG_WARNING,
+                           "%s/%u was not sent, and where it was written cannot be told", drafts->dir,
+                           place->number);
+        account_unlock(account);
+        return;
+    }
     struct mailbox *mailbox = tree_find_locked(account, place->mailbox, strlen(place->mailbox));
     if (drafts->count >= DRAFTS_MAX)
         mailbox = NULL;
