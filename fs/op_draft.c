@@ -387,22 +387,22 @@ void op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct fs *fs = ops_fs(req);
     struct handle *handle = handle_of(fi);
     bool wrote = false;
+    bool killed = false;
     uint64_t size = 0;
 
     if (node_is_draft(fs->account, ino)) {
+        killed = is_being_killed(fuse_req_ctx(req)->pid);
         account_lock(fs->account);
         wrote = handle->wrote;
         size = draft_size_locked(handle->draft);
         if (wrote)
             draft_writer_locked(handle->draft, -1);
-        handle->wrote = false;
-        if (wrote && is_being_killed(fuse_req_ctx(req)->pid)) {
+        if (wrote && killed)
             draft_spoil_locked(handle->draft);
-            wrote = false;
-        }
+        handle->wrote = false;
         account_unlock(fs->account);
     }
-    if (wrote)
+    if (wrote && !killed)
         send_draft(req, ino, size, false);
     else
         fuse_reply_err(req, 0);
