@@ -12,53 +12,48 @@ enum send_step { SEND_APPEND, SEND_LOOK, SEND_COMPARE, SEND_FAIL };
 
 struct draft {
     struct drafts *drafts;
-    uint32_t number;
     struct draft *name_next; /* in a bucket of drafts->by_name, while it is named */
     struct mailbox *mailbox; /* NULL before it has ever had a name */
     char *name;
-    bool named;
+    uint64_t size;
+    struct timespec mtime;
+    uint32_t number;
+    uint32_t flagset;
     int fd; /* -1 while it is not open */
     unsigned holds;
     unsigned writing; /* in draft_write or draft_truncate at this moment */
     unsigned writers; /* handles that wrote and were not closed */
-    uint64_t size;
-    struct timespec mtime;
-    uint32_t flagset;
+    enum draft_state state;
+    bool named;
     bool unsent; /* has bytes that were never sent */
     bool spoilt; /* they are not all that was to be written */
-    enum draft_state state;
+    bool sent;   /* as it was then it is a message: sent_uid, which is 0 when nobody knows which one */
     struct imap_error err;
 
-    /* ---- saving: send.c ---- */
+    /* ---- saving: sender.c ---- */
     bool saved; /* the next mount would find it as it is */
     bool to_save, to_sync;
-    struct wait_queue save_waits;
-
-    /* ---- sending: send.c, sendlook.c ---- */
-    struct draft *send_next;
     bool queued, served; /* in the sender's queue; in the sender's hands */
+    bool step_due;       /* is to be taken, once */
+    /* ---- sending: send.c, sendlook.c ---- */
+    bool unclear;      /* it may have arrived: to be looked for before it is sent again */
+    bool late;         /* and may yet: the server did not answer in time */
+    bool acknowledged; /* it has arrived, and only its UID is not known */
+    bool look_counts;  /* the listing that look waits for began after look_ms */
     enum send_step step;
-    bool step_due; /* it is to be taken, once */
-    int64_t not_before_ms, lost_ms;
-    struct wait_queue waits;
     unsigned attempts;
-    struct mailbox *former_mailbox; /* where it goes back to when it can't be sent; NULL: it stays */
-    char *former_name;
-    bool unclear;         /* it may have arrived: to be looked for before it is sent again */
-    bool late;            /* and may yet: the server did not answer in time */
-    bool acknowledged;    /* it has arrived, and only its UID is not known */
     uint32_t candidate;   /* the message that is to be compared with it; 0: none */
     uint32_t uidvalidity; /* of the mailbox when it was sent first; 0: not known */
     uint32_t uidnext;     /* likewise: it has this UID or a higher one; 0: not known */
-    uint64_t wire_size;   /* as sent: bare line ends are CRLF there */
-    struct wait look;     /* for a listing of the mailbox; or for the deletion of what it replaces */
-    int64_t look_ms;      /* since when */
-    bool look_counts;     /* the listing begins after that */
-
-    /* ---- sent ---- */
-    bool sent; /* as it was then it is a message; its uid is 0 when nobody knows which */
     uint32_t sent_uidvalidity, sent_uid;
     uint32_t old_uidvalidity, old_uid; /* what the next sending replaces; 0: nothing */
+    uint64_t wire_size;                /* as sent: bare line ends are CRLF there; 0: not known */
+    int64_t not_before_ms, lost_ms, look_ms;
+    struct wait_queue waits, save_waits;
+    struct wait look; /* for a listing of the mailbox; or for the deletion of what it replaces */
+    struct draft *send_next;
+    struct mailbox *former_mailbox; /* where it goes back to when it can't be sent; NULL: it stays */
+    char *former_name;
 };
 
 struct sender;
@@ -119,7 +114,7 @@ int draftplace_write(int dir_fd, const struct draft_place *place, bool sync);
 bool draftplace_read(int dir_fd, uint32_t number, struct draft_place *place_out);
 void draftplace_fini(struct draft_place *place); /* of draftplace_read */
 
-/* ---- send.c ----------------------------------------------------------------------------------------- */
+/* ---- sender.c --------------------------------------------------------------------------------------- */
 
 struct sender *sender_new(struct drafts *drafts);
 void sender_stop(struct sender *sender);

@@ -165,11 +165,12 @@ static void on_draft_sent(void *arg, struct mailbox *mailbox, const char *name, 
                           uint32_t uid)
 {
     struct fs *fs = arg;
+    struct account *account = mailbox_account(mailbox); /* fs->account may not be set yet */
 
-    account_lock(fs->account);
+    account_lock(account);
     if (uid && name_message_uid(name) != uid)
         alias_set(&fs->aliases, mailbox_dir_id(mailbox), name, uidvalidity, uid);
-    account_unlock(fs->account);
+    account_unlock(account);
     notify_name(fs->notify, mailbox, name);
 }
 

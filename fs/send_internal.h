@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send_internal: send.c (the sender's thread, and how a sending ends), sendlook.c (looking for what may have
+ * send_internal: send.c (how a sending goes on and ends), sender.c (the thread), sendlook.c (looking for what may have
  * arrived) and sendcmd.c (the commands). Functions ending in _locked want the account lock.
  */
 #ifndef FS_SEND_INTERNAL_H
@@ -22,6 +22,15 @@ void send_again_locked(struct draft *draft, const struct imap_error *why);
 void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid);
 /* The last of it: the waits are told. err NULL: success. */
 void send_over_locked(struct draft *draft, const struct imap_error *err);
+
+/* step_due: on the sender's thread. */
+void send_take_step_locked(struct draft *draft);
+
+/* ---- sender.c ---- */
+
+/* It has something to do for the draft. */
+void sender_enqueue_locked(struct draft *draft);
+bool sender_stopped_locked(const struct sender *sender);
 
 /* ---- sendlook.c ---- */
 

@@ -59,26 +59,25 @@ static enum imap_status check(const struct account *account, const struct imap_u
     return IMAP_OK;
 }
 
-static enum imap_status sending_new(const struct draft *draft, struct sending **sending_out,
-                                    struct imap_error *err)
+/* NULL with err. */
+static struct sending *sending_new(const struct draft *draft, struct imap_error *err)
 {
     struct sending *sending = imap_xcalloc(1, sizeof *sending);
     const struct imap_upload upload = {.fd = draftfile_open(draft->drafts, draft->number, false)};
     sending->fd = upload.fd;
     if (upload.fd < 0)
         imap_error_sys(err, errno, "its file in %s", draft->drafts->dir);
-    else if (!imap_upload_open(&sending->source, &upload, err))
-        *sending_out = sending;
-    if (err->status)
-        sending_free(sending);
-    return err->status;
+    else if (imap_upload_open(&sending->source, &upload, err) == IMAP_OK)
+        return sending;
+    sending_free(sending);
+    return NULL;
 }
 
 uint64_t sendcmd_measure(const struct draft *draft)
 {
-    struct sending *sending = NULL;
     struct imap_error err = {0};
-    if (sending_new(draft, &sending, &err))
+    struct sending *sending = sending_new(draft, &err);
+    if (!sending)
         return 0;
     const uint64_t size = sending->source.size;
     sending_free(sending);
@@ -118,12 +117,13 @@ static struct imap_command *append_of(struct sending *sending, const char *mailb
 enum imap_status sendcmd_append(struct draft *draft, struct imap_error *err)
 {
     struct account *account = draft->drafts->account;
-    struct sending *sending = NULL;
-    enum imap_status status = sending_new(draft, &sending, err);
-    if (!status && (status = check(account, &sending->source, err)))
+    struct sending *sending = sending_new(draft, err);
+    if (!sending)
+        return err->status;
+    if (check(account, &sending->source, err)) {
         sending_free(sending);
-    if (status)
-        return status;
+        return err->status;
+    }
     account_lock(account);
     sending->draft = draft;
     draft->wire_size = sending->source.size;
@@ -184,10 +184,9 @@ enum imap_status sendcmd_compare(struct draft *draft, struct imap_error *err)
                                                       .body_end = on_body_end,
                                                       .done = on_compare_done};
     struct account *account = draft->drafts->account;
-    struct sending *sending = NULL;
-    const enum imap_status status = sending_new(draft, &sending, err);
-    if (status)
-        return status;
+    struct sending *sending = sending_new(draft, err);
+    if (!sending)
+        return err->status;
     account_lock(account);
     sending->draft = draft;
     struct imap_command *command = imap_command_new("UID FETCH");

@@ -107,6 +107,7 @@ END
 
 echo "--- by several handles"
 before=$(count Archive)
+# shellcheck disable=SC2016
 within 20 bash -c '{ /bin/cat "$1"; /bin/echo "and more"; } >"$2"' - "$src/1.eml" "$mnt/Archive/parts.eml" || failed "two writers"
 { cat "$src/1.eml" && printf 'and more\r\n'; } >"$work/parts.eml"
 same "is one message" "1 $((before + 1))" "$(copies Archive "$work/parts.eml") $(count Archive)"
@@ -147,6 +148,10 @@ same "of 200" 200 "$(count Unpacked)"
 for n in 1 77 200; do
     same "m$n.eml once in each" "1 1" "$(copies Synced "$src/many/m$n.eml") $(copies Unpacked "$src/many/m$n.eml")"
 done
+setfattr -n user.imap.flags -v '\Answered work' "$mnt/INBOX/1.eml" || failed "setting flags"
+ok "rsync -aX from mailbox to mailbox" within 60 rsync -aX "$mnt/INBOX/" "$mnt/Restored/"
+same "dates and flags" "$(fetch INBOX date.received flags | sed 's/ *\\Recent//' | sort)" "$(fetch Restored date.received flags | sed 's/ *\\Recent//' | sort)"
+ok "bytes" diff -r "$mnt/INBOX" "$mnt/Restored"
 mount_stop
 
 echo "--- over quota"

@@ -81,7 +81,7 @@ static size_t word_end(struct cutproxy_line *line, const char *data, size_t len)
 }
 
 /* How much of len may pass; cuts when that is not all. */
-static size_t allow(struct cutproxy *proxy, size_t *passed, size_t *limit, size_t len, bool *cut_out)
+static size_t allow(struct cutproxy *proxy, size_t *passed, const size_t *limit, size_t len, bool *cut_out)
 {
     *cut_out = *limit != CUTPROXY_NEVER && *passed + len >= *limit && *limit >= *passed;
     const size_t may = *cut_out ? *limit - *passed : len;

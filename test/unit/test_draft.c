@@ -81,7 +81,7 @@ START_TEST(names_of_messages)
     ck_assert_int_eq(err.sys_errno, EINVAL);
     ck_assert(draft_check_name("eml", &err) == IMAP_SYS);
     memset(long_name, 'x', sizeof long_name);
-    strcpy(long_name + sizeof long_name - 5, ".eml");
+    snprintf(long_name + sizeof long_name - 5, 5, ".eml");
     ck_assert(draft_check_name(long_name, &err) == IMAP_SYS);
     ck_assert_int_eq(err.sys_errno, ENAMETOOLONG);
 }
