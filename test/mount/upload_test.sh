@@ -234,6 +234,39 @@ if [ -e "$mnt/Archive/killed.eml" ]; then
 fi
 mount_stop
 
+echo "--- cp is ended by a signal while the server does not answer"
+mount_start rw
+within 10 ls "$mnt/Archive" >/dev/null
+message 6 >"$src/6.eml"
+server_stall
+cp "$src/6.eml" "$mnt/Archive/interrupted.eml" 2>/dev/null &
+copying=$!
+ok "it waits" await 10 bash -c "find '$work/cache' -name '*.place' | grep ."
+since=$(now_ms)
+kill -TERM $copying # (a shell makes its background jobs ignore SIGINT)
+wait $copying 2>/dev/null
+ok "and ends at once" took 2000 "$since"
+server_continue
+sent_or_kept() {
+    local there=0
+    grep -q interrupted.eml <(ls "$mnt/Archive") && cmp -s "$src/6.eml" "$mnt/Archive/interrupted.eml" && there=1
+    [ "$(copies Archive "$src/6.eml") $there" = "1 0" ] || [ "$(copies Archive "$src/6.eml") $there" = "0 1" ]
+}
+ok "it is sent, or still where it was written" await 20 sent_or_kept
+rm -f "$mnt/Archive/interrupted.eml"
+
+echo "--- the mailbox is deleted by another client"
+mkdir "$mnt/Doomed" && cp "$src/1.eml" "$mnt/Doomed/.kept" || failed "writing a local one"
+imap 'DELETE Doomed' >/dev/null
+mount_stop
+mount_start rw
+ok "the log says where the bytes are" grep -q "\.kept, written to Doomed and not sent, stays in" "$daemon_log"
+kept=$(sed -n 's/.*\.kept, written to Doomed and not sent, stays in \(.*\): there is no place.*/\1/p' "$daemon_log" | tail -n 1)
+ok "and there they are" cmp "$src/1.eml" "$kept"
+cp "$src/2.eml" "$mnt/Archive/.other" || failed "writing another"
+mount_stop
+ok "still" cmp "$src/1.eml" "$kept"
+
 echo "--- one round trip at 40 ms"
 if [ -x "$DELAYPROXY" ]; then
     "$DELAYPROXY" --rtt 40 "127.0.0.1:$IMAP_PORT" >"$work/proxy.port" 2>"$work/proxy.log" &
