@@ -242,8 +242,11 @@ static enum imap_status bring_up(struct account *account, const struct account_o
         stored_open(account, options->cache_dir, &options->endpoint);
         storefile_name(&options->endpoint, name);
         bodies_begin(account->bodies, name);
+        status = find_root_or_reach(account, options, err);
     }
-    return status ? status : find_root_or_reach(account, options, err);
+    if (!status && options->read_write)
+        status = drafts_open(account, options->cache_dir, &options->endpoint, err);
+    return status;
 }
 
 enum imap_status account_open(const struct account_options *options, const struct account_events *events,
@@ -301,10 +304,13 @@ void account_close(struct account **account_in)
     if (account->bodies)
         bodies_stop(account->bodies);
     stored_stop_loading(account);
+    if (account->drafts)
+        drafts_stop(account->drafts);
     struct imap_pool *pool = account->pool; /* callbacks use account->pool until the last of them */
     imap_pool_free(&pool);
     account->pool = NULL;
     end_waits(account);
+    drafts_close(&account->drafts);
     stored_close(account);
     resume_drop(&account->watch.resume);
     bodies_free(&account->bodies);

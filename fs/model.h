@@ -14,6 +14,7 @@
 
 #include "announce.h"
 #include "bodies.h"
+#include "draft.h"
 #include "flagset.h"
 #include "ids.h"
 #include "inuse.h"
@@ -30,6 +31,7 @@ struct account {
     void *events_arg;             /* constant */
     struct imap_pool *pool;       /* constant from open to close */
     struct bodies *bodies;        /* constant from open to close */
+    struct drafts *drafts;        /* NULL: the mount is read-only; constant from open to close */
     unsigned poll_ms;             /* constant */
     unsigned timeout_ms;          /* constant */
     bool many_connections;        /* constant; else bodies make connection 0 change mailboxes, too */

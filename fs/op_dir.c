@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories. Offsets: "." is 1, ".." 2, a child 2^32 + dir_id, a message 2^33 + UID. They rise, and an
- * entry's offset is where the listing goes on after it, so it stays right while messages come and go.
+ * Directories. Offsets: "." is 1, ".." 2, a child 2^32 + dir_id, a message 2^33 + UID, a draft 3 * 2^32 + its
+ * number. They rise, and an entry's offset is where the listing goes on after it, so it stays right while messages come and go.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,11 +10,13 @@
 #include "attr.h"
 #include "naming.h"
 #include "node.h"
+#include "op_draft.h"
 #include "op_status.h"
 #include "ops.h"
 
 #define CHILDREN_BASE ((off_t)1 << 32)
 #define MESSAGES_BASE ((off_t)1 << 33)
+#define DRAFTS_BASE ((off_t)3 << 32)
 
 #define PROVEN_TREE 1u
 #define PROVEN_MAILBOX 2u
@@ -133,7 +135,11 @@ static void lookup_run(struct job *job)
 
     account_lock(account);
     int error = node_directory_locked(account, job->ino, &mailbox);
-    if (!error) {
+    const struct draft *draft = error ? NULL : op_draft_named_locked(mailbox, job->name);
+    if (draft) {
+        entry = op_draft_entry_locked(job->fs, draft);
+        answer = ANSWER_ENTRY;
+    } else if (!error) {
         const bool form = name_message_uid(job->name) || name_message_uid_aside(job->name);
 
         answer = form || naming_uid_locked(mailbox, job->name) ? find_message_locked(job, mailbox, &entry)
@@ -242,25 +248,29 @@ struct page {
 };
 
 /* False when it does not fit any more. */
-static bool add(struct page *page, const char *name, const struct stat *attr, off_t offset, bool node)
+static bool add_entry(struct page *page, const char *name, const struct fuse_entry_param *entry, off_t offset)
 {
     size_t room = page->size - page->used;
     char *at = page->bytes + page->used;
     size_t need;
 
-    if (page->plus) {
-        struct fuse_entry_param entry = op_entry_of(attr);
-
-        if (!node)
-            entry.ino = 0; /* the kernel has it already */
-        need = fuse_add_direntry_plus(page->req, at, room, name, &entry, offset);
-    } else {
-        need = fuse_add_direntry(page->req, at, room, name, attr, offset);
-    }
+    if (page->plus)
+        need = fuse_add_direntry_plus(page->req, at, room, name, entry, offset);
+    else
+        need = fuse_add_direntry(page->req, at, room, name, &entry->attr, offset);
     if (need > room)
         return false;
     page->used += need;
     return true;
+}
+
+static bool add(struct page *page, const char *name, const struct stat *attr, off_t offset, bool node)
+{
+    struct fuse_entry_param entry = op_entry_of(attr);
+
+    if (!node)
+        entry.ino = 0; /* the kernel has it already */
+    return add_entry(page, name, &entry, offset);
 }
 
 static bool add_dots(struct page *page, struct mailbox *mailbox, off_t offset)
@@ -291,7 +301,7 @@ static bool add_children(struct page *page, struct mailbox *mailbox, off_t offse
     return true;
 }
 
-static void add_messages(struct page *page, struct mailbox *mailbox, off_t offset)
+static bool add_messages(struct page *page, struct mailbox *mailbox, off_t offset)
 {
     uint32_t after = offset > MESSAGES_BASE ? (uint32_t)(offset - MESSAGES_BASE) : 0;
     uint32_t message_id = mailbox_message_id_locked(mailbox);
@@ -309,6 +319,22 @@ static void add_messages(struct page *page, struct mailbox *mailbox, off_t offse
         else
             naming_file_locked(mailbox, after, name);
         if (!add(page, name, &attr, MESSAGES_BASE + after, true))
+            return false;
+    }
+    return true;
+}
+
+static void add_drafts(struct page *page, struct mailbox *mailbox, off_t offset)
+{
+    uint32_t after = offset > DRAFTS_BASE ? (uint32_t)(offset - DRAFTS_BASE) : 0;
+    const struct draft *draft;
+
+    while ((draft = draft_next_locked(mailbox, after))) {
+        const char *name = draft_file_name_locked(draft);
+        struct fuse_entry_param entry = op_draft_entry_locked(page->fs, draft);
+
+        after = draft_number_locked(draft);
+        if (op_draft_named_locked(mailbox, name) && !add_entry(page, name, &entry, DRAFTS_BASE + after))
             return;
     }
 }
@@ -334,8 +360,10 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, uint
     if (!error && offset < MESSAGES_BASE &&
         (!add_dots(&page, mailbox, offset) || !add_children(&page, mailbox, offset)))
         offset = -1;
-    if (!error && offset >= 0 && offset <= MESSAGES_BASE + UINT32_MAX)
-        add_messages(&page, mailbox, offset);
+    if (!error && offset >= 0 && offset < DRAFTS_BASE && !add_messages(&page, mailbox, offset))
+        offset = -1;
+    if (!error && offset >= 0 && offset <= DRAFTS_BASE + UINT32_MAX)
+        add_drafts(&page, mailbox, offset);
     account_unlock(fs->account);
     if (error)
         fuse_reply_err(req, error);

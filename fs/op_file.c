@@ -8,6 +8,7 @@
 #include "body.h"
 #include "inuse.h"
 #include "node.h"
+#include "op_draft.h"
 #include "op_status.h"
 #include "ops.h"
 
@@ -113,6 +114,10 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
     if (op_status_getattr(req, ino, fi))
         return;
+    if (node_is_draft(ops_fs(req)->account, ino)) {
+        op_draft_getattr(req, ino);
+        return;
+    }
     if (fi && node_uid(ino) && fi->fh)
         attr = file_of(fi)->attr;
     else
@@ -202,8 +207,12 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
     if (op_status_open(req, ino, fi))
         return;
+    if (node_is_draft(fs->account, ino)) {
+        op_draft_open(req, ino, fi);
+        return;
+    }
     if ((fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC) {
-        fuse_reply_err(req, EROFS);
+        fuse_reply_err(req, fs->read_write ? EPERM : EROFS); /* a message never changes */
         return;
     }
     struct job *job = job_new(fs, fs->jobs, req, open_run, NULL);
@@ -217,6 +226,10 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     if (op_status_release(req, ino, fi))
         return;
+    if (node_is_draft(ops_fs(req)->account, ino)) {
+        op_draft_release(req, fi);
+        return;
+    }
     file_free(ops_fs(req), file_of(fi));
     fuse_reply_err(req, 0);
 }
@@ -276,6 +289,10 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 
     if (op_status_read(req, ino, size, offset, fi))
         return;
+    if (node_is_draft(fs->account, ino)) {
+        op_draft_read(req, size, offset, fi);
+        return;
+    }
     struct job *job = job_new(fs, fs->jobs, req, read_run, NULL);
 
     job->ino = ino;

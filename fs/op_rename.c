@@ -13,9 +13,12 @@
 
 #include "../imap/mem.h"
 #include "attr.h"
+#include "errmap.h"
 #include "naming.h"
 #include "node.h"
+#include "op_draft.h"
 #include "ops.h"
+#include "send.h"
 #include "write.h"
 #include "writetree.h"
 
@@ -35,7 +38,8 @@ struct request {
     struct message message; /* as it was before */
     uint32_t last_uid;      /* of the target, before */
     uint32_t replaced, replaced_id;
-    bool nameless; /* the name stays another one's */
+    bool nameless;  /* the name stays another one's */
+    uint32_t draft; /* that had the name before a message got it */
 };
 
 static bool begin(fuse_req_t req, fuse_ino_t ino, const char *name, fuse_ino_t new_parent,
@@ -89,11 +93,16 @@ static bool is_accident(const struct job *job, const struct request *request)
 static int check_target_locked(const struct job *job, struct request *request)
 {
     struct message there;
+    const struct draft *draft = op_draft_named_locked(request->to, request->name);
 
     if (mailbox_child_locked(request->to, request->name))
         return request->flags & RENAME_NOREPLACE ? EEXIST : EISDIR;
     if (!name_is_writable(request->name))
         return EPERM; /* mv takes EINVAL for a directory moved into itself */
+    if (draft && (request->flags & RENAME_NOREPLACE || draft_state_locked(draft) == DRAFT_SENDING))
+        return request->flags & RENAME_NOREPLACE ? EEXIST : EBUSY;
+    if (draft)
+        request->draft = draft_number_locked(draft);
     if (!op_message_named_locked(request->to, request->name, &there) ||
         (request->from == request->to && there.uid == request->message.uid))
         return 0;
@@ -136,6 +145,48 @@ static int move_locked(struct job *job, struct request *request)
     return 0;
 }
 
+/* ---- rename of a draft ----------------------------------------------------------------------------- */
+
+static int check_draft_target_locked(const struct draft *draft, struct request *request)
+{
+    struct imap_error err = {0};
+    struct message there;
+    const struct draft *other = op_draft_named_locked(request->to, request->name);
+
+    if (draft_check_name(request->name, &err))
+        return errmap_errno(&err);
+    if (!mailbox_selectable_locked(request->to))
+        return EPERM;
+    if (mailbox_child_locked(request->to, request->name))
+        return request->flags & RENAME_NOREPLACE ? EEXIST : EISDIR;
+    if (other)
+        return request->flags & RENAME_NOREPLACE ? EEXIST : 0;
+    if (!op_message_named_locked(request->to, request->name, &there))
+        return 0;
+    if (request->flags & RENAME_NOREPLACE)
+        return EEXIST;
+    if (!naming_lists_locked(request->to, there.uid, request->name))
+        return 0; /* a number that is not its name: it is free */
+    if (!draft_sends_locked(draft, request->name))
+        return EBUSY; /* nothing would take the message's place */
+    request->replaced = there.uid;
+    request->replaced_id = mailbox_message_id_locked(request->to);
+    return 0;
+}
+
+/* 0 when it waits; -1 when it is done. */
+static int rename_draft_locked(struct job *job, struct request *request, struct draft *draft)
+{
+    const int error = check_draft_target_locked(draft, request);
+
+    if (error)
+        return error;
+    if (draft_rename_locked(draft, request->to, request->name, &job->body_wait.wait))
+        return -1;
+    job_waits_locked(job, PROVEN_DONE);
+    return 0;
+}
+
 /* ---- rename ---------------------------------------------------------------------------------------- */
 
 static int rename_mailbox_locked(struct job *job, struct request *request, struct mailbox *mailbox)
@@ -161,6 +212,9 @@ static int begin_rename_locked(struct job *job, struct request *request)
         error = node_directory_locked(fs->account, request->parent, &request->to);
     if (error)
         return error;
+    struct draft *draft = op_draft_named_locked(request->from, job->name);
+    if (draft)
+        return rename_draft_locked(job, request, draft);
     if (op_message_named_locked(request->from, job->name, &request->message))
         return move_locked(job, request);
     child = mailbox_child_locked(request->from, job->name);
@@ -170,6 +224,11 @@ static int begin_rename_locked(struct job *job, struct request *request)
 /* True when the job waits once more. */
 static bool end_rename_locked(struct job *job, struct request *request)
 {
+    struct draft *draft = draft_by_number_locked(job->fs->account, request->draft);
+
+    if (draft)
+        (void)!draft_unname_locked(draft);
+    request->draft = 0;
     (void)name_it_locked(job->fs, request);
     if (!request->replaced || job->proven & PROVEN_REPLACED)
         return false;
@@ -260,6 +319,7 @@ static int begin_link_locked(struct job *job, struct request *request)
     if (!name_is_writable(request->name))
         return EPERM; /* mv takes EINVAL for a directory moved into itself */
     if (mailbox_child_locked(request->to, request->name) ||
+        op_draft_named_locked(request->to, request->name) ||
         op_message_named_locked(request->to, request->name, &there))
         return EEXIST;
     request->last_uid = last_uid(request->to);
@@ -314,7 +374,7 @@ static void link_run(struct job *job)
 
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
 {
-    if (ops_fs(req)->read_write && !node_uid(ino))
+    if (ops_fs(req)->read_write && (!node_uid(ino) || node_is_draft(ops_fs(req)->account, ino)))
         fuse_reply_err(req, EPERM);
     else
         (void)begin(req, ino, NULL, new_parent, new_name, 0, link_run);

@@ -8,6 +8,7 @@
 #include "attr.h"
 #include "name.h"
 #include "node.h"
+#include "op_draft.h"
 #include "ops.h"
 #include "writetree.h"
 
@@ -50,6 +51,7 @@ static void unlink_run(struct job *job)
     struct fs *fs = job->fs;
     struct mailbox *mailbox;
     struct message message;
+    struct draft *draft = NULL;
 
     if (job->proven & PROVEN_DONE) {
         fuse_reply_err(job_take(job), 0);
@@ -57,14 +59,16 @@ static void unlink_run(struct job *job)
     }
     account_lock(fs->account);
     int error = node_directory_locked(fs->account, job->ino, &mailbox);
-    if (!error && !op_message_named_locked(mailbox, job->name, &message))
+    if (!error && (draft = op_draft_named_locked(mailbox, job->name)))
+        error = draft_unname_locked(draft) ? 0 : EBUSY;
+    else if (!error && !op_message_named_locked(mailbox, job->name, &message))
         error = mailbox_child_locked(mailbox, job->name) ? EISDIR : ENOENT;
-    if (!error) {
+    if (!error && !draft) {
         write_delete_locked(mailbox, mailbox_message_id_locked(mailbox), message.uid, &job->body_wait.wait);
         job_waits_locked(job, PROVEN_DONE);
     }
     account_unlock(fs->account);
-    if (error)
+    if (error || draft)
         job_reply_error(job, error);
 }
 
@@ -139,6 +143,8 @@ static void rmdir_run(struct job *job)
         child = mailbox_child_locked(parent, job->name);
     if (!error && !child)
         error = ENOENT;
+    if (!error && draft_next_locked(child, 0))
+        error = ENOTEMPTY;
     if (!error) {
         writetree_delete_locked(child, &job->body_wait.wait);
         job_waits_locked(job, PROVEN_DONE);
@@ -200,6 +206,10 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
 
     if (refuse_read_only(req))
         return;
+    if (node_is_draft(ops_fs(req)->account, ino)) {
+        op_draft_setattr(req, ino, attr, to_set, fi);
+        return;
+    }
     int error = attributes_of(ops_fs(req), ino, &is);
     if (!error && !changes_nothing(&is, attr, to_set))
         error = EPERM;
@@ -209,27 +219,16 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
         fuse_reply_attr(req, &is, OPS_CACHE_SECONDS);
 }
 
-/* ---- what mail cannot be, and what is not there yet --------------------------------------------------- */
+/* ---- what mail cannot be ------------------------------------------------------------------------------- */
 
 void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
 {
     if (!refuse_read_only(req))
-        fuse_reply_err(req, S_ISREG(mode) ? EROFS : EPERM);
+        fuse_reply_err(req, EPERM); /* a regular file is made by op_create */
 }
 
 void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
     if (!refuse_read_only(req))
         fuse_reply_err(req, EPERM);
-}
-
-void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
-{
-    fuse_reply_err(req, EROFS);
-}
-
-void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
-              struct fuse_file_info *fi)
-{
-    fuse_reply_err(req, EROFS);
 }

@@ -12,6 +12,7 @@
 #include "../imap/mem.h"
 #include "flagtext.h"
 #include "node.h"
+#include "op_draft.h"
 #include "op_status.h"
 #include "ops.h"
 #include "write.h"
@@ -135,6 +136,17 @@ static int look_up(struct fs *fs, fuse_ino_t ino, const char *name, struct value
     return error;
 }
 
+static int draft_value(struct fs *fs, fuse_ino_t ino, const char *name, struct value *value)
+{
+    int error = ENODATA;
+
+    if (strcmp(name, FLAGS_NAME) == 0)
+        error = op_draft_flags(fs, ino, value->text, sizeof(value->text));
+    if (!error)
+        value->len = strlen(value->text);
+    return error;
+}
+
 /* size 0 asks for the length. */
 static void reply(fuse_req_t req, const char *value, size_t len, size_t size)
 {
@@ -157,7 +169,10 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
     }
     if (op_status_getxattr(req, ino))
         return;
-    error = look_up(ops_fs(req), ino, name, &value);
+    if (node_is_draft(ops_fs(req)->account, ino))
+        error = draft_value(ops_fs(req), ino, name, &value);
+    else
+        error = look_up(ops_fs(req), ino, name, &value);
     if (error)
         fuse_reply_err(req, error);
     else
@@ -220,6 +235,11 @@ static int check_settable(const struct fs *fs, fuse_ino_t ino, const char *name)
 static void set_flags(fuse_req_t req, fuse_ino_t ino, const char *text)
 {
     struct fs *fs = ops_fs(req);
+
+    if (node_is_draft(fs->account, ino)) {
+        fuse_reply_err(req, op_draft_set_flags(fs, ino, text));
+        return;
+    }
     struct job *job = job_new(fs, fs->jobs, req, flags_run, text);
 
     job->ino = ino;

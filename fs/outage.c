@@ -46,6 +46,8 @@ void outage_reachable(void *arg, const struct imap_error *error)
         if (model_now_ms() - account->tree.listed_ms > account->poll_ms)
             tree_list_locked(account);
         watch_resume_locked(account);
+        if (account->drafts)
+            drafts_resume_locked(account->drafts);
     }
     account_unlock(account);
 }

@@ -46,6 +46,10 @@ def write(path):
     os.close(os.open(path, os.O_WRONLY))
 
 
+def create_new(path):
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
 def create(path):
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
 
@@ -143,9 +147,30 @@ row("truncate to its size", 0, os.truncate, "INBOX/1.eml", one.st_size)
 row("truncate", "EPERM", os.truncate, "INBOX/1.eml", 0)
 row("truncate of a mailbox", "EISDIR", os.truncate, "Void", 0)
 
-# ---- what is not there yet
-row("open for writing", "EROFS", write, "INBOX/1.eml")
-row("create", "EROFS", create, "INBOX/new.eml")
+# ---- writing new files
+row("open of a message for writing", "EPERM", write, "INBOX/1.eml")
+row("create", 0, create, "INBOX/new.eml")
+row("create of what exists", "EEXIST", create_new, "INBOX/new.eml")
+row("create of a message that exists", "EEXIST", create_new, "INBOX/1.eml")
+row("create of what is no message's name", "EINVAL", create, "INBOX/new.txt")
+row("create of a local name", 0, create, "INBOX/.local")
+row("create, name too long", "ENAMETOOLONG", create, "INBOX/" + "x" * 252 + ".eml")
+row("create where no message can be", "EPERM", create, "new.eml")
+row("create below a message", "ENOTDIR", create, "INBOX/1.eml/new.eml")
+row("open of a new file for writing", 0, write, "INBOX/new.eml")
+row("truncate of it", 0, os.truncate, "INBOX/new.eml", 0)
+row("chmod of it", 0, os.chmod, "INBOX/new.eml", 0o644)
+row("utimens of it", 0, os.utime, "INBOX/new.eml", (1, 1))
+row("link of it", "EPERM", os.link, "INBOX/new.eml", "Void/new.eml")
+row("rename of it", 0, os.rename, "INBOX/new.eml", "Void/newer.eml")
+row("rename of it to what is no message's name", "EINVAL", os.rename, "Void/newer.eml", "Void/newer.txt")
+row("rename of an empty one onto a message", "EBUSY", os.rename, "INBOX/.local", "INBOX/1.eml")
+row("rename onto it", 0, os.rename, "INBOX/.local", "Void/newer.eml")
+row("rename, NOREPLACE, onto it", "EEXIST", renameat2, "INBOX/1.eml", "Void/newer.eml", NOREPLACE)
+row("mkdir of its name", "EEXIST", os.mkdir, "Void/newer.eml")
+row("rmdir of it", "ENOTDIR", os.rmdir, "Void/newer.eml")
+row("unlink of it", 0, os.unlink, "Void/newer.eml")
+row("and it is gone", "ENOENT", os.stat, "Void/newer.eml")
 
 # ---- extended attributes
 flags = "user.imap.flags"

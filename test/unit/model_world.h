@@ -64,6 +64,10 @@ static struct world {
     char line[512];
 } world;
 
+/* A sender's thread asks for itself; all others are the test's own. */
+static pthread_mutex_t world_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t world_changed = PTHREAD_COND_INITIALIZER;
+
 /* ---- the pool ---- */
 
 static inline void world_done(struct imap_command *command, enum imap_status status, bool bad)
@@ -141,10 +145,13 @@ void imap_pool_submit(struct imap_pool *pool, const char *mailbox, unsigned flag
     job->command = command;
     job->flags = flags;
     snprintf(job->mailbox, sizeof job->mailbox, "%s", mailbox ? mailbox : "");
+    pthread_mutex_lock(&world_lock);
     struct job **end = &world.jobs;
     while (*end)
         end = &(*end)->next;
     *end = job;
+    pthread_cond_signal(&world_changed);
+    pthread_mutex_unlock(&world_lock);
 }
 
 /* For the tests it differs by its flags only: the UIDVALIDITY that it was asked for. */
