@@ -46,7 +46,7 @@ struct account_options {
     uint64_t cache_size;      /* bytes of bodies kept */
     bool read_write;          /* write.h and writetree.h may be used */
     const char *trash; /* deleted messages are moved there (as root_mailbox is written); NULL: expunged */
-    bool offline;             /* only what is cached, never a connection; IMAP_GONE when nothing is */
+    bool offline;      /* only what is cached, never a connection; IMAP_GONE when nothing is */
 };
 
 /* Connects, logs in, lists. IMAP_GONE when the root mailbox does not exist. Where the root is in the store, a
