@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "../imap/mem.h"
-#include "storefile.h"
+#include "storenames.h"
 #include "thread.h"
 
 #define SLICE 4096u       /* rows read at a time */

@@ -209,12 +209,12 @@ static void give_names(struct account *account, const struct names *names)
             continue;
         if (count == capacity) {
             capacity = 2 * capacity + 64;
-            mailboxes = imap_xreallocarray(mailboxes, capacity, sizeof *mailboxes);
+            mailboxes = imap_xreallocarray(mailboxes, capacity, sizeof(struct mailbox *));
         }
         mailboxes[count++] = mailbox;
     }
     if (count)
-        qsort(mailboxes, count, sizeof *mailboxes, compare_mailboxes);
+        qsort(mailboxes, count, sizeof(struct mailbox *), compare_mailboxes);
     for (size_t i = 0; i < names->count; i++) {
         const struct stored_name *name = &names->all[i];
         while (at < count && mailboxes[at]->stored.id < name->mailbox)

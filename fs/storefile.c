@@ -13,6 +13,7 @@
 
 #include "../imap/mem.h"
 #include "ids.h"
+#include "storenames.h"
 
 #define APPLICATION_ID 0x494d4653 /* "IMFS" */
 #define ASIDE ".damaged"

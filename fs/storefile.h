@@ -77,36 +77,19 @@ bool storefile_damaged(int sqlite_code);
 
 /* ---- results are SQLite's codes, SQLITE_OK for success -------------------------------------------- */
 
-/* Makes the table of bodies; in the step that brought it, and for one that takes the place of a damaged one. */
+/* Makes the table of bodies; in the step that brought it, and in place of a damaged one. */
 #define STOREFILE_MAKE_KEPT                                                                                  \
     "CREATE TABLE kept (high INTEGER NOT NULL, low INTEGER NOT NULL, file INTEGER NOT NULL,"                 \
     " start INTEGER NOT NULL, size INTEGER NOT NULL, digest INTEGER NOT NULL, used INTEGER NOT NULL,"        \
     " sum INTEGER NOT NULL, PRIMARY KEY (high, low)) STRICT, WITHOUT ROWID;"
-
-/* Likewise that of the names under which messages were written. */
-#define STOREFILE_MAKE_NAMES                                                                                 \
-    "CREATE TABLE names (mailbox INTEGER NOT NULL, uid INTEGER NOT NULL, uidvalidity INTEGER NOT NULL,"      \
-    " file BLOB NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (mailbox, uid)) STRICT, WITHOUT ROWID;"
-
 /* Steps the statement, which gives no rows, and makes it ready for the next time. */
 int storefile_run(sqlite3_stmt *sql);
-
-/* ---- storekept.c ------------------------------------------------------------------------------------ */
-
+/* storekept.c */
 int storefile_keep(struct storefile *file, const struct kept_row *row);
 int storefile_unkeep(struct storefile *file, const struct kept_key *key);
 /* Each body that is kept. Lines that are not what was written are left out, and the table is made anew
  * without them. */
 int storefile_kept(struct storefile *file, void (*each)(void *arg, const struct kept_row *row), void *arg);
-
-/* ---- storenames.c ----------------------------------------------------------------------------------- */
-
-int storefile_name_set(struct storefile *file, const struct stored_name *name); /* len 0: there is none */
-int storefile_names_clear(struct storefile *file, uint32_t mailbox);
-/* Each name. Lines that are not what was written are left out (damaged_out counts them), and the table is made
- * anew without them. */
-int storefile_names(struct storefile *file, void (*each)(void *arg, const struct stored_name *name),
-                    void *arg, unsigned *damaged_out);
 
 /* ---- storerows.c ------------------------------------------------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* storenames: the names under which messages were written, in the store's file. */
+#include "storenames.h"
 #include "name.h"
-#include "storefile.h"
 
 #define SELECT_FROM "SELECT mailbox, uid, uidvalidity, file, sum FROM "
 

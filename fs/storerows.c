@@ -6,7 +6,7 @@
 #include "../imap/mem.h"
 #include "flagset.h"
 #include "imap/response.h"
-#include "storefile.h"
+#include "storenames.h"
 
 /* Numbers of these are in the file: when one changes, a new version of the tables has to convert it. */
 _Static_assert(IMAP_MBOX_NOSELECT == 1 && IMAP_MBOX_NOINFERIORS == 2 && IMAP_MBOX_MARKED == 4 &&

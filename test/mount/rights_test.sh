@@ -40,8 +40,8 @@ ok "they are there" within 20 ls "$mnt/other/other/Archive" "$mnt/other/other/Tr
 before=$(files_of)
 cd "$mnt/other/other" || exit 1
 sum=$(sha256sum <Trash/1.eml)
-ok "copying from what may be read" ln Trash/1.eml "$mnt/Empty/copy"
-same "gives the same" "$sum" "$(sha256sum <"$mnt/Empty/copy")"
+ok "copying from what may be read" ln Trash/1.eml "$mnt/Empty/copy.eml"
+same "gives the same" "$sum" "$(sha256sum <"$mnt/Empty/copy.eml")"
 refused "Permission denied" rm -f Archive/1.eml
 refused "Read-only file system" rm -f Trash/1.eml
 refused "Read-only file system" mv Trash/1.eml "$mnt/Sent/"

@@ -14,8 +14,9 @@ static void on_name(void *arg, struct mailbox *mailbox, const char *name)
 {
     (void)arg;
     ck_assert_ptr_eq(mailbox, inbox);
-    ck_assert_uint_lt(strlen(told_names) + strlen(name) + 3, sizeof told_names);
-    strcat(strcat(strcat(told_names, "/"), name), "/");
+    const size_t len = strlen(told_names);
+    ck_assert_uint_lt(len + strlen(name) + 3, sizeof told_names);
+    snprintf(told_names + len, sizeof told_names - len, "/%s/", name);
 }
 
 static void open_world(void)
