@@ -308,6 +308,10 @@ static bool may_follow(const struct imap_command *first, const struct imap_comma
     /* ... and the other way round: answers of `before` that come after it could be misread. */
     if (verb->flags & IMAP_VERB_DRAINS)
         return false;
+    /* Dovecot 2.3 panics over a MOVE or COPY that it comes to within its output for an earlier command, once NOTIFY
+     * is set. Behind DONE it begins anew. */
+    if (verb->flags & IMAP_VERB_COPIES && before->effect != IMAP_EFFECT_IDLE)
+        return false;
     /* Nothing in two untagged SEARCH responses tells which command each is for. */
     if (imap_verb_ambiguous(before, verb))
         return false;

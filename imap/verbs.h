@@ -22,6 +22,7 @@
 #define IMAP_VERB_DISTINCT 0x20u   /* its answers say whom they are for: FETCH by UID, STATUS by name */
 #define IMAP_VERB_SET 0x40u        /* its first sequence set says which FETCH responses answer it */
 #define IMAP_VERB_UIDS 0x80u       /* ... and holds UIDs */
+#define IMAP_VERB_COPIES 0x100u    /* sent when nothing is in flight, unless that is an IDLE that was ended */
 #define IMAP_VERB_ALONE (IMAP_VERB_DRAINS | IMAP_VERB_HOLDS)
 
 /* What its tagged OK means to the session itself. */
