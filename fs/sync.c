@@ -123,7 +123,8 @@ static void finish(struct sync *sync, const struct imap_error *err)
         imap_error_set(&told, err->status, "%s: %s", mailbox->wire, err->text);
         told.code = err->code;
         told.sys_errno = err->sys_errno;
-        if (err->status != IMAP_CANCEL)
+        const bool matters = err->status != IMAP_GONE || mailbox->waits.first; /* else it was to be watched */
+        if (err->status != IMAP_CANCEL && matters)
             pending_log_locked(account, LOG_WARNING, "cannot list mailbox %s", told.text);
         pending_finish_locked(account, &mailbox->waits, &told);
     } else {
