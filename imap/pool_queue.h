@@ -41,8 +41,8 @@ struct imap_place {
     struct imap_job_queue queue[IMAP_JOB_KINDS][2]; /* guarded by lock; [][urgent] */
     uint64_t weight;                                /* guarded by lock: of all that is queued */
     unsigned changes;                               /* guarded by lock: imap_pool_mailbox_changed */
-    bool gone; /* guarded by lock: imap_pool_mailbox_gone; not found by its name any more */
-    unsigned replaced;                              /* guarded by lock: imap_pool_mailbox_replaced */
+    bool gone;         /* guarded by lock: imap_pool_mailbox_gone; not found by its name any more */
+    unsigned replaced; /* guarded by lock: imap_pool_mailbox_replaced */
 };
 
 /* ---- pool_queue.c: jobs waiting; with the lock --------------------------------------------------- */

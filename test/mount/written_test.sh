@@ -95,7 +95,7 @@ same "on the server either" 2 "$(server_files Other | wc -l)"
 echo "--- another client deletes"
 gone=$(server_files Back | tail -n 1 | cut -f 1) # it is called 26.eml, and has that number
 same "what was the new one" 26 "$gone"
-name5=$(for i in Back/5.eml; do getfattr --only-values -n user.imap.uid "$i"; done)
+name5=$(getfattr --only-values -n user.imap.uid Back/5.eml)
 imap 'SELECT Back' "UID STORE $name5 +FLAGS.SILENT (\\Deleted)" "UID EXPUNGE $name5" >/dev/null
 ok "and the name goes, too" await 10 bash -c '[ ! -e Back/5.eml ] && ! ls Back | grep -qx 5.eml'
 same "of one message only" 22 "$(ls Back | wc -l)"

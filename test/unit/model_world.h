@@ -55,7 +55,7 @@ static struct world {
     bool offline;
     unsigned hurried, revalidated, replaced;
     char last_list[256];
-    char gone[64]; /* by imap_pool_mailbox_gone, the last one */
+    char gone[64];     /* by imap_pool_mailbox_gone, the last one */
     size_t grants;     /* so many lanes may watch ... */
     char watched[256]; /* ... of these: the last call */
     /* what was told */
