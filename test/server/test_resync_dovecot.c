@@ -464,7 +464,7 @@ START_TEST(a_tree_is_revalidated_by_one_listing)
         snprintf(name, sizeof name, "m%02u", i);
         deliver(name, i);
     }
-    open_account(3600000, NULL);
+    open_account(3600000, "NOTIFY");
     for (unsigned i = 0; i < MAILBOXES; i++) {
         snprintf(name, sizeof name, "m%02u", i);
         mailboxes[i] = child(account_root(account), name);

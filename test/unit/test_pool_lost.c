@@ -81,7 +81,7 @@ static bool deleted_under_us(struct fake_client *client, const char *tag, const 
     struct world *world = arg;
     char line[100];
 
-    (void)stop;
+    *stop = false;
     if (strncmp(command, "EXAMINE", 7) != 0 ||
         (!strstr(command, "stuck") && (client->index > 0 || !seen(world, 0, "NOOP"))))
         return false;
