@@ -163,11 +163,14 @@ void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 #define TO_SET_TIMES (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)
 
+#define OTHERS 0077u
+
 /* Whether what is to be set is what is there: cp -p, tar and rsync set all of it. Nobody keeps the time of the
- * last access; nor can a mailbox's time be set, which tar and rsync must not take for a failure. */
+ * last access; nor can a mailbox's time be set, which tar and rsync must not take for a failure. Nor do they have
+ * to be told that a mode is not kept, as long as nothing stays open to others that was to be closed. */
 static bool changes_nothing(const struct stat *is, const struct stat *wanted, int to_set)
 {
-    if (to_set & FUSE_SET_ATTR_MODE && (wanted->st_mode & 07777) != (is->st_mode & 07777))
+    if (to_set & FUSE_SET_ATTR_MODE && is->st_mode & ~wanted->st_mode & OTHERS)
         return false;
     if (to_set & FUSE_SET_ATTR_UID && wanted->st_uid != is->st_uid)
         return false;

@@ -11,3 +11,11 @@ if ! within 120 python3 "$(dirname "$0")/posix_test.py" "$mnt"; then
     failed "the table"
 fi
 mount_stop
+
+mount_start rw,umask=022
+refused() {
+    "$@" 2>&1 | grep -q 'Operation not permitted'
+}
+ok "what is open to others cannot be closed" refused chmod go= "$mnt/INBOX/1.eml"
+ok "nor a mailbox" refused chmod go-rx "$mnt/INBOX"
+mount_stop

@@ -26,13 +26,17 @@ shown() {
 
 server_start
 "$MAILGEN" bulk "$box/INBOX" 24 7
-mount_start rw,umask=077
+mount_start rw
 setfattr -n user.imap.flags -v '\\Seen \\Flagged work' "$mnt/INBOX/10.eml"
 setfattr -n user.imap.flags -v '\\Answered' "$mnt/INBOX/20.eml"
 for uid in 1 3 4 11 19; do # gaps, so that no number is the same afterwards
     rm "$mnt/INBOX/$uid.eml"
 done
+mount_stop
+mount_start ro,umask=022 # so that the modes are others than those of the mount that is restored to
 within 60 rsync -aX "$mnt/" "$work/backup/"
+mount_stop
+mount_start rw
 same "the backup has what is there" 19 "$(find "$work/backup/INBOX" -name '*.eml' | wc -l)"
 
 mkdir "$mnt/Restored"
@@ -46,7 +50,7 @@ same "nothing is transferred" 0 "$(transferred)"
 same "and nothing deleted" 0 "$(deleted)"
 mount_stop
 
-mount_start rw,umask=077
+mount_start rw
 ok "by another mount" restore --delete
 same "nothing is transferred" 0 "$(transferred)"
 same "and nothing deleted" 0 "$(deleted)"
