@@ -123,8 +123,8 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
     draft->sent_uid = uid;
     sender_chore_locked(draft->drafts->sender, SENDER_FORGET, draft->number, -1);
     /* Where it was written stays its name; the kernel is told that this is another file now. */
-    if (!uid || !naming_set_locked(mailbox, uidvalidity, uid, draft->name))
-        uid = 0;
+    if (uid)
+        (void)naming_set_locked(mailbox, uidvalidity, uid, draft->name);
     pending_name_locked(account, mailbox, draft->name);
     if (account->pool)
         imap_pool_mailbox_changed(account->pool, mailbox->wire);
