@@ -133,8 +133,10 @@ START_TEST(another_reason_is_told)
     fake_refuse(world->server, true);
     ck_assert_int_eq(imap_pool_connect_within(pool, 10000, NULL), IMAP_AGAIN);
     world->imap.password = "changed";
+    pthread_mutex_lock(&pool->lock);
     pool->timing.backoff_max = LONG_MS;
     pool->timing.impatient = 0;
+    pthread_mutex_unlock(&pool->lock);
     fake_refuse(world->server, false);
     ck_assert(imap_pool_keep_trying(pool));
     AWAIT(world, world->down == 1);
@@ -158,8 +160,10 @@ START_TEST(new_work_cuts_a_pause_short)
 
     world_connect(world);
     fake_refuse(world->server, true);
+    pthread_mutex_lock(&world->pool->lock);
     world->pool->timing.backoff_first = world->pool->timing.backoff_max = LONG_MS;
     world->pool->timing.impatient = 0;
+    pthread_mutex_unlock(&world->pool->lock);
     fake_drop_all(world->server, false);
     AWAIT(world, world->down == 1);
     await_ask(ask_noop(world, "A", 0, 0), IMAP_AGAIN); /* whatever it has caused, the server refuses */
@@ -177,8 +181,10 @@ START_TEST(a_wish_cuts_a_pause_short)
 
     world_connect(world);
     fake_refuse(world->server, true);
+    pthread_mutex_lock(&world->pool->lock);
     world->pool->timing.backoff_first = world->pool->timing.backoff_max = LONG_MS;
     world->pool->timing.impatient = 0;
+    pthread_mutex_unlock(&world->pool->lock);
     fake_drop_all(world->server, false);
     AWAIT(world, world->down == 1);
     fake_refuse(world->server, false);
