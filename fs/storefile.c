@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../imap/mem.h"
@@ -18,6 +19,8 @@
 #define APPLICATION_ID 0x494d4653 /* "IMFS" */
 #define ASIDE ".damaged"
 #define NAME_PLAIN_MAX 96
+#define LINGER_MS 2000
+#define LOOK_AGAIN_MS 20
 
 /* Step n makes version n of version n - 1. Those that were released are never changed. */
 static const char *const steps[] = {
@@ -405,6 +408,19 @@ enum imap_status storefile_look(struct storefile *file, struct imap_error *err)
     return look_locked(file, err);
 }
 
+/* A mount that was ended a moment ago may still be saying goodbye to the server. */
+static enum imap_status take_patiently(struct storefile *file, const char *dir, const char *name,
+                                       struct imap_error *err)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000};
+    enum imap_status status = storefile_take(file, dir, name, err);
+    for (int waited = 0; status == IMAP_AGAIN && waited < LINGER_MS; waited += LOOK_AGAIN_MS) {
+        (void)nanosleep(&pause, NULL);
+        status = storefile_take(file, dir, name, err);
+    }
+    return status;
+}
+
 enum imap_status storefile_open(struct storefile *file, const char *dir, const struct imap_endpoint *endpoint,
                                 char *note_out, size_t size, struct imap_error *err)
 {
@@ -412,7 +428,7 @@ enum imap_status storefile_open(struct storefile *file, const char *dir, const s
     *note_out = '\0';
     storefile_name(endpoint, name);
     char *identity = identity_of(endpoint);
-    enum imap_status status = storefile_take(file, dir, name, err);
+    enum imap_status status = take_patiently(file, dir, name, err);
     if (!status)
         (void)futimens(file->lock_fd, NULL); /* when the account was mounted last */
     if (!status)

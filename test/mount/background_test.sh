@@ -36,6 +36,20 @@ server_start
 "$MAILGEN" sample "$box"
 url=imap://user@localhost:$IMAP_PORT/ common=tls=none,cache_dir=$work/cache
 
+# Mounted while the one before still says goodbye, and so has the account: nothing that is kept is lost.
+run "$common" "$url" "$mnt"
+within 10 ls "$mnt/INBOX" >/dev/null
+end
+lock=$work/cache/user@localhost_$IMAP_PORT.db.lock
+flock "$lock" sleep 1 &
+is_held() {
+    ! flock -n "$lock" true
+}
+ok "somebody has the account" await 10 is_held
+run "$common,offline" "$url" "$mnt"
+ok "what was listed is there without the server" test -e "$mnt/INBOX/1.eml"
+end
+
 run "$common" "$url" "$mnt"
 ok "can be read" within 10 grep -q Subject "$mnt/INBOX/1.eml"
 same "root, by default" "700 $(id -u) $(id -g)" "$(stat -c '%a %u %g' "$mnt")"
