@@ -244,7 +244,7 @@ static void check(const struct expectation *expected)
     for (uint32_t uid = 1; uid <= UIDS; uid++) {
         char number[16];
         snprintf(number, sizeof number, "%u.eml", uid);
-        snprintf(files[uid], 16, "%s%s", !own(expected, uid) && holder(expected, number) ? "=" : "",
+        snprintf(files[uid], 16, "%s%.14s", !own(expected, uid) && holder(expected, number) ? "=" : "",
                  own(expected, uid) ? own(expected, uid) : number);
         ck_assert_int_eq(expected->there[uid], is_there(uid));
         ck_assert_str_eq(listed(uid), files[uid]);
@@ -307,7 +307,7 @@ static void change(struct expectation *expected)
         ck_assert(name(uid, file));
         if (holder(expected, file))
             expected->name[holder(expected, file)][0] = '\0';
-        snprintf(expected->name[uid], 16, "%s", name_message_uid(file) == uid ? "" : file);
+        snprintf(expected->name[uid], 16, "%.15s", name_message_uid(file) == uid ? "" : file);
         break;
     }
 }
