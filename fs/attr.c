@@ -46,3 +46,23 @@ void attr_message(const struct fs *fs, uint32_t message_id, const struct message
         .st_ctim = date,
     };
 }
+
+int attr_of(const struct fs *fs, fuse_ino_t ino, struct stat *stat_out)
+{
+    struct mailbox *mailbox;
+    struct message message;
+    int error;
+
+    account_lock(fs->account);
+    if (node_uid(ino)) {
+        error = node_message_locked(fs->account, ino, &mailbox, &message);
+        if (!error)
+            attr_message(fs, node_id(ino), &message, stat_out);
+    } else {
+        error = node_directory_locked(fs->account, ino, &mailbox);
+        if (!error)
+            attr_directory_locked(fs, mailbox, stat_out);
+    }
+    account_unlock(fs->account);
+    return error;
+}

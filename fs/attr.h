@@ -14,4 +14,7 @@ void attr_directory_locked(const struct fs *fs, struct mailbox *mailbox, struct 
 void attr_message(const struct fs *fs, uint32_t message_id, const struct message *message,
                   struct stat *stat_out);
 
+/* Of whichever of the two it is; takes the account lock. 0 or an errno (node.h). */
+int attr_of(const struct fs *fs, fuse_ino_t ino, struct stat *stat_out);
+
 #endif

@@ -87,26 +87,6 @@ void op_file_forget_all(struct fs *fs)
 
 /* ---- getattr ----------------------------------------------------------------------------------- */
 
-static int attr_of(struct fs *fs, fuse_ino_t ino, struct stat *attr_out)
-{
-    struct mailbox *mailbox;
-    struct message message;
-    int error;
-
-    account_lock(fs->account);
-    if (node_uid(ino)) {
-        error = node_message_locked(fs->account, ino, &mailbox, &message);
-        if (!error)
-            attr_message(fs, node_id(ino), &message, attr_out);
-    } else {
-        error = node_directory_locked(fs->account, ino, &mailbox);
-        if (!error)
-            attr_directory_locked(fs, mailbox, attr_out);
-    }
-    account_unlock(fs->account);
-    return error;
-}
-
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct stat attr;

@@ -183,26 +183,6 @@ static bool changes_nothing(const struct stat *is, const struct stat *wanted, in
     return !(to_set & FUSE_SET_ATTR_MTIME_NOW) && wanted->st_mtim.tv_sec == is->st_mtim.tv_sec;
 }
 
-static int attributes_of(struct fs *fs, fuse_ino_t ino, struct stat *attr_out)
-{
-    struct mailbox *mailbox;
-    struct message message;
-    int error;
-
-    account_lock(fs->account);
-    if (node_uid(ino)) {
-        error = node_message_locked(fs->account, ino, &mailbox, &message);
-        if (!error)
-            attr_message(fs, node_id(ino), &message, attr_out);
-    } else {
-        error = node_directory_locked(fs->account, ino, &mailbox);
-        if (!error)
-            attr_directory_locked(fs, mailbox, attr_out);
-    }
-    account_unlock(fs->account);
-    return error;
-}
-
 void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
 {
     struct stat is;
@@ -213,7 +193,7 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
         op_draft_setattr(req, ino, attr, to_set, fi);
         return;
     }
-    int error = attributes_of(ops_fs(req), ino, &is);
+    int error = attr_of(ops_fs(req), ino, &is);
     if (!error && !changes_nothing(&is, attr, to_set))
         error = EPERM;
     if (error)
