@@ -309,6 +309,7 @@ void account_close(struct account **account_in)
     struct imap_pool *pool = account->pool; /* callbacks use account->pool until the last of them */
     imap_pool_free(&pool);
     account->pool = NULL;
+    stored_keep_promises(account);
     end_waits(account);
     drafts_close(&account->drafts);
     stored_close(account);

@@ -10,6 +10,7 @@
 
 #include "../imap/mem.h"
 #include "digest.h"
+#include "storekept.h"
 
 #define BLOCK ((size_t)256 << 10)
 

@@ -159,6 +159,36 @@ void changes_name(struct changes *changes, const struct stored_name *name)
     put_text(changes, name->file, name->len);
 }
 
+static void put_intent(struct changes *changes, enum change_kind kind, uint64_t number)
+{
+    reserve(changes, 1 + 5 * VARINT_MAX);
+    put_kind(changes, kind);
+    put_number(changes, number);
+}
+
+/* With the NUL at its end, so that it can be read as it stands. */
+static void put_string(struct changes *changes, const char *string)
+{
+    put_text(changes, string, strlen(string) + 1);
+}
+
+void changes_intend(struct changes *changes, const struct intent *intent)
+{
+    put_intent(changes, CHANGE_INTEND, intent->number);
+    put_number(changes, intent->kind);
+    put_number(changes, intent->begun);
+    put_number(changes, intent->uidvalidity);
+    put_number(changes, intent->uid);
+    put_string(changes, intent->from);
+    put_string(changes, intent->to);
+    put_string(changes, intent->file);
+}
+
+void changes_unintend(struct changes *changes, uint64_t number)
+{
+    put_intent(changes, CHANGE_UNINTEND, number);
+}
+
 void changes_fini(struct changes *changes)
 {
     free(changes->bytes);
@@ -260,6 +290,22 @@ static void get_name(struct change_reader *reader, struct stored_name *name)
     name->file = get_text(reader, &name->len);
 }
 
+static void get_intent(struct change_reader *reader, struct change *change)
+{
+    struct intent *intent = &change->intent;
+    size_t len;
+    *intent = (struct intent){.number = get_number(reader)};
+    if (change->kind == CHANGE_UNINTEND)
+        return;
+    intent->kind = (enum intent_kind)get_number(reader);
+    intent->begun = get_number(reader) != 0;
+    intent->uidvalidity = (uint32_t)get_number(reader);
+    intent->uid = (uint32_t)get_number(reader);
+    intent->from = get_text(reader, &len);
+    intent->to = get_text(reader, &len);
+    intent->file = get_text(reader, &len);
+}
+
 bool change_next(struct change_reader *reader, struct change *change_out)
 {
     if (reader->at == reader->end)
@@ -294,6 +340,10 @@ bool change_next(struct change_reader *reader, struct change *change_out)
     case CHANGE_UNNAME:
         get_name(reader, &change_out->name);
         change_out->id = change_out->name.mailbox;
+        break;
+    case CHANGE_INTEND:
+    case CHANGE_UNINTEND:
+        get_intent(reader, change_out);
         break;
     }
     return true;
@@ -363,5 +413,16 @@ uint64_t change_name_digest(const struct stored_name *name)
     uint64_t hash = mix(MULTIPLIER, name->mailbox);
     hash = mix(hash, (uint64_t)name->uidvalidity << 32 | name->uid);
     hash = change_hash(hash, name->file, name->len);
+    return mix(hash, 0);
+}
+
+uint64_t change_intent_digest(const struct intent *intent)
+{
+    uint64_t hash = mix(MULTIPLIER, intent->number);
+    hash = mix(hash, (uint64_t)intent->kind << 1 | intent->begun);
+    hash = mix(hash, (uint64_t)intent->uidvalidity << 32 | intent->uid);
+    hash = change_hash(hash, intent->from, strlen(intent->from));
+    hash = change_hash(hash, intent->to, strlen(intent->to));
+    hash = change_hash(hash, intent->file, strlen(intent->file));
     return mix(hash, 0);
 }

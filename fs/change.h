@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "columns.h"
+#include "intent.h"
 #include "keptrow.h"
 
 enum change_kind {
@@ -24,7 +25,9 @@ enum change_kind {
     CHANGE_KEEP,    /* the body with kept.key lies where `kept` says, and nowhere else */
     CHANGE_UNKEEP,  /* the body with kept.key lies nowhere */
     CHANGE_NAME,    /* the message `name` has that written name, whatever it had */
-    CHANGE_UNNAME   /* the message `name` has none */
+    CHANGE_UNNAME,  /* the message `name` has none */
+    CHANGE_INTEND,  /* the intent of that number is as `intent` says, whatever it was */
+    CHANGE_UNINTEND /* the one with intent.number is done */
 };
 
 /* A mailbox but for its messages. Strings are borrowed. */
@@ -61,6 +64,7 @@ struct change {
     struct stored_mailbox mailbox;
     struct kept_row kept;
     struct stored_name name;
+    struct intent intent; /* strings are borrowed */
     uint32_t flagset;
     const char *text; /* borrowed */
     size_t text_len;
@@ -82,7 +86,9 @@ void changes_flagset(struct changes *changes, uint32_t flagset, const char *text
 void changes_keep(struct changes *changes, const struct kept_row *row);
 void changes_unkeep(struct changes *changes, const struct kept_key *key);
 void changes_name(struct changes *changes, const struct stored_name *name); /* len 0: CHANGE_UNNAME */
-void changes_fini(struct changes *changes);                                 /* frees and zeroes */
+void changes_intend(struct changes *changes, const struct intent *intent);
+void changes_unintend(struct changes *changes, uint64_t number);
+void changes_fini(struct changes *changes); /* frees and zeroes */
 
 struct change_reader {
     const uint8_t *at, *end;
@@ -100,5 +106,6 @@ uint64_t change_hash(uint64_t seed, const void *bytes, size_t len);
 uint64_t change_mailbox_digest(const struct stored_mailbox *mailbox);
 uint64_t change_kept_digest(const struct kept_row *row);
 uint64_t change_name_digest(const struct stored_name *name);
+uint64_t change_intent_digest(const struct intent *intent);
 
 #endif

@@ -7,6 +7,7 @@
 #define FS_INTENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Numbers on disk. */
@@ -24,5 +25,10 @@ struct intent {
     const char *from, *to;     /* as the server calls them; to: "" unless it is moved */
     const char *file;          /* its name there; "": its number */
 };
+
+/* With strings of its own, for intents_free. */
+struct intent intent_copy(const struct intent *intent);
+/* The array, and the strings of each. */
+void intents_free(struct intent *intents, size_t count);
 
 #endif

@@ -9,6 +9,8 @@
 #include <time.h>
 
 #include "../imap/mem.h"
+#include "storeintents.h"
+#include "storekept.h"
 #include "storenames.h"
 #include "thread.h"
 
@@ -47,11 +49,13 @@ struct store {
     struct group *groups, **groups_tail;
     uint64_t queue_max, queued; /* bytes in groups, those being written included */
     struct load *loads, **loads_tail;
-    bool loading;   /* one is the thread's */
-    bool gathering; /* the thread will look at groups by itself */
-    unsigned hurry; /* so many wait for the groups to be written */
-    bool no_loads;  /* no more are answered */
-    bool lost;      /* nothing is kept any more */
+    uint64_t ticket; /* who waits for what was posted till then; 0: nobody */
+    bool telling;    /* the thread has taken one, and tells it */
+    bool loading;    /* one is the thread's */
+    bool gathering;  /* the thread will look at groups by itself */
+    unsigned hurry;  /* so many wait for the groups to be written */
+    bool no_loads;   /* no more are answered */
+    bool lost;       /* nothing is kept any more */
     bool closing;
 };
 
@@ -126,19 +130,33 @@ bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *t
     return code == SQLITE_OK;
 }
 
-bool store_read_names(struct store *store, void (*each)(void *arg, const struct stored_name *name), void *arg)
+/* what: what is damaged, and what that means. */
+static bool have_read(struct store *store, int code, unsigned damaged, const char *what)
 {
     char line[LINE_SIZE];
-    unsigned damaged = 0;
-    const int code = storefile_names(&store->file, each, arg, &damaged);
     if (code != SQLITE_OK) {
         fail(store, code);
     } else if (damaged) {
-        snprintf(line, sizeof line, "%s: %u names of messages are damaged; those go by their numbers",
-                 store->file.path, damaged);
+        snprintf(line, sizeof line, "%s: %u %s", store->file.path, damaged, what);
         say(store, LOG_WARNING, line);
     }
     return code == SQLITE_OK;
+}
+
+bool store_read_names(struct store *store, void (*each)(void *arg, const struct stored_name *name), void *arg)
+{
+    unsigned damaged = 0;
+    const int code = storefile_names(&store->file, each, arg, &damaged);
+    return have_read(store, code, damaged, "names of messages are damaged; those go by their numbers");
+}
+
+bool store_read_intents(struct store *store, void (*each)(void *arg, const struct intent *intent), void *arg)
+{
+    unsigned damaged = 0;
+    const int code = storefile_intents(&store->file, each, arg, &damaged);
+    return have_read(store, code, damaged,
+                     "changes that were still to be made on the server are damaged, and are not made; the "
+                     "messages are where the server has them");
 }
 
 /* ---- reading: the thread's -------------------------------------------------------------------------- */
@@ -307,12 +325,14 @@ static void free_groups(struct group *group)
     }
 }
 
-/* All that waits, as one transaction. */
+/* All that waits, as one transaction; then it is told to who waits for it. */
 static void write_some(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
     struct group *groups = store->groups;
-    const uint64_t bytes = store->queued;
+    const uint64_t bytes = store->queued, ticket = store->ticket;
+    store->ticket = 0;
+    store->telling = ticket != 0;
     store->groups = NULL;
     store->groups_tail = &store->groups;
     pthread_mutex_unlock(&store->lock);
@@ -322,7 +342,10 @@ static void write_some(struct store *store)
             fail(store, code);
     }
     free_groups(groups);
+    if (ticket && store->events.written)
+        store->events.written(store->arg, ticket, !store->failed);
     pthread_mutex_lock(&store->lock);
+    store->telling = false;
     store->queued -= bytes;
     pthread_cond_broadcast(&store->rest);
     pthread_mutex_unlock(&store->lock);
@@ -338,7 +361,8 @@ static void gather(struct store *store)
     until.tv_nsec %= 1000000000;
     int rc = 0;
     store->gathering = true;
-    while (rc == 0 && !store->closing && !store->hurry && !store->loads && store->queued < GATHER_BYTES)
+    while (rc == 0 && !store->closing && !store->hurry && !store->ticket && !store->loads &&
+           store->queued < GATHER_BYTES)
         rc = pthread_cond_clockwait(&store->work, &store->lock, CLOCK_MONOTONIC, &until);
     store->gathering = false;
 }
@@ -346,10 +370,10 @@ static void gather(struct store *store)
 static bool await_work(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
-    while (!store->groups && !store->closing && (!store->loads || store->no_loads))
+    while (!store->groups && !store->ticket && !store->closing && (!store->loads || store->no_loads))
         pthread_cond_wait(&store->work, &store->lock);
     gather(store);
-    const bool any = store->groups || !store->closing;
+    const bool any = store->groups || store->ticket || !store->closing;
     pthread_mutex_unlock(&store->lock);
     return any;
 }
@@ -408,7 +432,7 @@ void store_post(struct store *store, struct changes *changes)
         *changes = (struct changes){0};
     }
     pthread_mutex_lock(&store->lock);
-    if (group && !store->lost && !store->closing) {
+    if (group && !store->lost) {
         *store->groups_tail = group;
         store->groups_tail = &group->next;
         store->queued += group->changes.len;
@@ -418,6 +442,14 @@ void store_post(struct store *store, struct changes *changes)
     }
     pthread_mutex_unlock(&store->lock);
     free_groups(group);
+}
+
+void store_tell_written(struct store *store, uint64_t ticket)
+{
+    pthread_mutex_lock(&store->lock);
+    store->ticket = ticket;
+    pthread_cond_signal(&store->work);
+    pthread_mutex_unlock(&store->lock);
 }
 
 void store_load(struct store *store, uint32_t mailbox, uint32_t count, uint64_t digest, void *who)
@@ -445,7 +477,8 @@ void store_settle(struct store *store)
     pthread_mutex_lock(&store->lock);
     store->hurry++;
     pthread_cond_signal(&store->work);
-    while (store->queued || store->loads || store->loading)
+    while (store->queued || (store->loads && !store->no_loads) || store->loading || store->ticket ||
+           store->telling)
         pthread_cond_wait(&store->rest, &store->lock);
     store->hurry--;
     pthread_mutex_unlock(&store->lock);
@@ -476,6 +509,8 @@ void store_close(struct store **store_in)
         free_load(load);
     }
     free_groups(store->groups);
+    if (store->ticket && store->events.written) /* it never ran */
+        store->events.written(store->arg, store->ticket, false);
     if (!store->failed)
         storefile_close(&store->file);
     pthread_mutex_destroy(&store->lock);

@@ -35,6 +35,8 @@ struct store_events {
     /* Answers store_load once. *columns is the receiver's to take (left empty) or to leave. */
     void (*loaded)(void *arg, void *who, enum store_loaded result, struct columns *columns);
     void (*log)(void *arg, int priority, const char *line);
+    /* Answers store_tell_written, for that ticket and all below it; or NULL. kept false: the store is lost. */
+    void (*written)(void *arg, uint64_t ticket, bool kept);
 };
 
 /* Opens the file of the account in dir. It fails with one line where there can be no store: IMAP_AGAIN when
@@ -52,6 +54,8 @@ bool store_read(struct store *store, uint32_t (*intern)(void *arg, const char *t
 /* Then the names under which messages were written; the same result. Some that are damaged are only told by `log`. */
 bool store_read_names(struct store *store, void (*each)(void *arg, const struct stored_name *name),
                       void *arg);
+/* Likewise, the changes that the server has not made yet, rising by number. */
+bool store_read_intents(struct store *store, void (*each)(void *arg, const struct intent *intent), void *arg);
 void store_start(struct store *store);
 
 /* False once it has failed: what it takes is lost. */
@@ -60,6 +64,10 @@ bool store_keeps(struct store *store);
 bool store_has_room(struct store *store, size_t more);
 /* Takes over the changes, which are empty afterwards. */
 void store_post(struct store *store, struct changes *changes);
+/* `written` is called once all that was posted before has been committed, or the store is lost: at the next
+ * moment, as nothing more is gathered; what is posted meanwhile makes one transaction again. Tickets rise, and are
+ * never 0. Committed: it outlives the process; the last moments before a power cut may not. */
+void store_tell_written(struct store *store, uint64_t ticket);
 /* The messages of the mailbox, of which there have to be `count` with that digest: `loaded` tells. */
 void store_load(struct store *store, uint32_t mailbox, uint32_t count, uint64_t digest, void *who);
 /* Loads that were not answered are not any more; when this returns no `loaded` is running. */
@@ -70,11 +78,12 @@ struct store_status {
     bool lost;        /* nothing is kept any more */
 };
 void store_status(struct store *store, struct store_status *status_out);
-/* For tests: waits until all that was posted is on disk (or lost) and every load answered; and lets less
- * than STORE_QUEUE_MAX wait. */
+/* Waits until all that was posted is on disk (or lost), and every load and every ticket answered; without locks. */
 void store_settle(struct store *store);
+/* For tests: lets less than STORE_QUEUE_MAX wait. */
 void store_limit_queue(struct store *store, uint64_t bytes);
-/* Writes what waits, then ends the thread and frees. */
+/* Writes what waits, and tells who waits for it, then ends the thread and frees. What `written` posts is written,
+ * too. */
 void store_close(struct store **store);
 
 #endif

@@ -83,6 +83,9 @@ void stored_flush_locked(struct account *account)
     }
     if (stored->changes.len)
         store_post(stored->store, &stored->changes);
+    if (stored->promising)
+        store_tell_written(stored->store, stored->last_ticket);
+    stored->promising = false;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------- */
@@ -250,6 +253,30 @@ void stored_keep_locked(struct account *account, const struct kept_row *row)
         changes_keep(&stored->changes, row);
     else
         changes_unkeep(&stored->changes, &row->key); /* of an earlier row, which is true no more */
+}
+
+/* ---- changes that the server has not made yet --------------------------------------------------------- */
+
+void stored_intent_locked(struct account *account, const struct intent *intent)
+{
+    if (account->stored.store)
+        changes_intend(&account->stored.changes, intent);
+}
+
+void stored_unintent_locked(struct account *account, uint64_t number)
+{
+    if (account->stored.store)
+        changes_unintend(&account->stored.changes, number);
+}
+
+size_t stored_intents_locked(struct account *account, struct intent **intents_out)
+{
+    struct stored_account *stored = &account->stored;
+    const size_t count = stored->intent_count;
+    *intents_out = stored->intents;
+    stored->intents = NULL;
+    stored->intent_count = 0;
+    return count;
 }
 
 /* ---- the tree --------------------------------------------------------------------------------------- */

@@ -21,6 +21,8 @@
 
 struct account;
 struct mailbox;
+struct promise;
+struct wait;
 
 enum stored_state {
     STORED_NOT,      /* the store has no rows of it, or is told that it has none */
@@ -51,13 +53,19 @@ struct stored_account {
     uint32_t last_id;
     size_t flagsets_told;
     uint64_t *flagset_digests;
-    bool reading; /* the tree is being made from the store: nothing to be told */
+    bool reading;                            /* the tree is being made from the store: nothing to be told */
+    struct promise *promises, *last_promise; /* who waits until it is on disk, by rising tickets */
+    uint64_t last_ticket;
+    bool promising;         /* the last one is told to the store when the lock is let go */
+    struct intent *intents; /* of earlier mounts, until they are taken */
+    size_t intent_count;
 };
 
 /* Opens the store, makes the tree as it was, and hands what lies on disk to bodies_kept; without a store it is
- * logged and done without. Takes the lock itself, as the two after it. */
+ * logged and done without. Takes the lock itself, as the three after it. */
 void stored_open(struct account *account, const char *dir, const struct imap_endpoint *endpoint);
 void stored_stop_loading(struct account *account);
+void stored_keep_promises(struct account *account); /* who waits in stored_written_locked is told now */
 void stored_close(struct account *account);
 void stored_flush_locked(struct account *account);         /* account_unlock's */
 void stored_tell_flagsets_locked(struct account *account); /* those that the store does not know yet */
@@ -83,6 +91,18 @@ void stored_keep_locked(struct account *account, const struct kept_row *row);
 /* Never dropped; also from bodies_kept. But the last moments before a power cut are not on disk, so only the digest
  * tells for certain that bytes are what a row speaks of. */
 void stored_unkeep_locked(struct account *account, const struct kept_key *key);
+
+/* ---- changes that the server has not made yet ------------------------------------------------------- */
+/* In place of the one of that number. Posted, as all else, when the lock is let go, and never dropped while there is
+ * a store: the caller sees to it that they are not too many. */
+void stored_intent_locked(struct account *account, const struct intent *intent);
+void stored_unintent_locked(struct account *account, uint64_t number);
+/* True when there is no store, or it is lost: nothing is promised then (stored_on_locked). Else wait is told when all
+ * that was noted before, and under this hold of the lock, outlives the process; or that it does not (IMAP_SYS). The
+ * lock has to be let go by account_unlock for that. */
+bool stored_written_locked(struct account *account, struct wait *wait);
+/* Those of earlier mounts, rising by number, the caller's from now on (intents_free); 0 and NULL the second time. */
+size_t stored_intents_locked(struct account *account, struct intent **intents_out);
 
 /* ---- before its columns are used ------------------------------------------------------------------- */
 /* True when the messages are in the store and on their way from there: when they are here the mailbox's

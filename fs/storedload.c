@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* storedload: from the store into the model: the tree when the account is opened, messages when wanted. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,53 @@ bool stored_load_locked(struct mailbox *mailbox, bool sync_wanted)
     return true;
 }
 
+/* ---- who waits until something is on disk ------------------------------------------------------------ */
+
+/* What one hold of the lock has changed. */
+struct promise {
+    struct promise *next;
+    uint64_t ticket;
+    struct wait_queue waits;
+};
+
+static void make_promise(struct stored_account *stored)
+{
+    struct promise *promise = imap_xcalloc(1, sizeof *promise);
+    promise->ticket = ++stored->last_ticket;
+    wait_queue_init(&promise->waits);
+    *(stored->promises ? &stored->last_promise->next : &stored->promises) = promise;
+    stored->last_promise = promise;
+    stored->promising = true;
+}
+
+bool stored_written_locked(struct account *account, struct wait *wait)
+{
+    struct stored_account *stored = &account->stored;
+    if (!stored_on_locked(account))
+        return true;
+    if (!stored->promising)
+        make_promise(stored);
+    wait_queue_add(&stored->last_promise->waits, wait);
+    return false;
+}
+
+static void on_written(void *arg, uint64_t ticket, bool kept)
+{
+    struct account *account = arg;
+    struct stored_account *stored = &account->stored;
+    struct imap_error err = {0};
+    if (!kept)
+        imap_error_sys(&err, EIO, "what is to be done later cannot be kept on disk");
+    account_lock(account);
+    while (stored->promises && stored->promises->ticket <= ticket) {
+        struct promise *promise = stored->promises;
+        stored->promises = promise->next;
+        pending_finish_locked(account, &promise->waits, kept ? NULL : &err);
+        free(promise);
+    }
+    account_unlock(account);
+}
+
 /* ---- the tree --------------------------------------------------------------------------------------- */
 
 struct record {
@@ -119,6 +167,8 @@ struct reading {
     struct record *records;
     size_t count, capacity;
     struct names names;
+    struct intent *intents;
+    size_t intent_count, intent_capacity;
     bool anew; /* the store is empty: it does not know the sets of flags that were read before */
 };
 
@@ -191,6 +241,17 @@ static void on_name(void *arg, const struct stored_name *name)
     names->all[names->count++].file = imap_xstrndup(name->file, name->len);
 }
 
+static void on_intent(void *arg, const struct intent *intent)
+{
+    struct reading *reading = arg;
+    if (reading->intent_count == reading->intent_capacity) {
+        reading->intent_capacity = reading->intent_capacity ? 2 * reading->intent_capacity : 64;
+        reading->intents =
+            imap_xreallocarray(reading->intents, reading->intent_capacity, sizeof *reading->intents);
+    }
+    reading->intents[reading->intent_count++] = intent_copy(intent);
+}
+
 static int compare_mailboxes(const void *one, const void *other)
 {
     const struct mailbox *a = *(struct mailbox *const *)one, *b = *(struct mailbox *const *)other;
@@ -249,6 +310,7 @@ static void free_reading(struct reading *reading)
     for (size_t i = 0; i < reading->names.count; i++)
         free((char *)reading->names.all[i].file);
     free(reading->names.all);
+    intents_free(reading->intents, reading->intent_count);
     tree_items_fini(&reading->items);
 }
 
@@ -262,14 +324,14 @@ static void on_log(void *arg, int priority, const char *line)
 static bool read_all(struct store *store, struct reading *reading)
 {
     return store_read(store, intern, on_mailbox, reading->account->bodies ? on_kept : NULL, reading) &&
-           store_read_names(store, on_name, reading);
+           store_read_names(store, on_name, reading) && store_read_intents(store, on_intent, reading);
 }
 
 /* NULL when there can be none. */
 static struct store *open_and_read(struct account *account, const char *dir,
                                    const struct imap_endpoint *endpoint, struct reading *reading)
 {
-    const struct store_events events = {.loaded = on_loaded, .log = on_log};
+    const struct store_events events = {.loaded = on_loaded, .log = on_log, .written = on_written};
     struct imap_error err = {0};
     struct store *store = NULL;
     if (store_open(dir, endpoint, &events, account, &store, &err) != IMAP_OK) {
@@ -287,6 +349,14 @@ static struct store *open_and_read(struct account *account, const char *dir,
             store = NULL;
     }
     return store;
+}
+
+static void hand_over_intents(struct account *account, struct reading *reading)
+{
+    account->stored.intents = reading->intents;
+    account->stored.intent_count = reading->intent_count;
+    reading->intents = NULL;
+    reading->intent_count = 0;
 }
 
 /* What was up to date last is what will be looked at first: it is loaded while the server is being called. */
@@ -316,6 +386,8 @@ void stored_open(struct account *account, const char *dir, const struct imap_end
         make_tree(account, &reading);
     if (store && !reading.anew)
         stored_tell_flagsets_locked(account);
+    if (store)
+        hand_over_intents(account, &reading);
     account->stored.reading = false;
     load_likely(account);
     account_unlock(account);
@@ -328,9 +400,19 @@ void stored_stop_loading(struct account *account)
         store_stop_loading(account->stored.store);
 }
 
+/* Not an error: it is on disk, and the next mount finds it. */
+void stored_keep_promises(struct account *account)
+{
+    if (account->stored.store)
+        store_settle(account->stored.store);
+}
+
 void stored_close(struct account *account)
 {
-    store_close(&account->stored.store);
+    struct store *store = account->stored.store; /* the last that is told still uses the account's */
+    store_close(&store);
+    account->stored.store = NULL;
     changes_fini(&account->stored.changes);
+    intents_free(account->stored.intents, account->stored.intent_count);
     free(account->stored.flagset_digests);
 }

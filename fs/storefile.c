@@ -14,6 +14,8 @@
 
 #include "../imap/mem.h"
 #include "ids.h"
+#include "storeintents.h"
+#include "storekept.h"
 #include "storenames.h"
 
 #define APPLICATION_ID 0x494d4653 /* "IMFS" */
@@ -36,8 +38,8 @@ static const char *const steps[] = {
     " modseq INTEGER NOT NULL, emailid TEXT, PRIMARY KEY (mailbox, uid)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE flagsets (id INTEGER PRIMARY KEY, flags BLOB NOT NULL) STRICT;",
     "ALTER TABLE messages DROP COLUMN emailid;"
-    "ALTER TABLE messages ADD COLUMN objectid INTEGER NOT NULL DEFAULT 0;" STOREFILE_MAKE_KEPT
-        STOREFILE_MAKE_NAMES,
+    "ALTER TABLE messages ADD COLUMN objectid INTEGER NOT NULL DEFAULT 0;" STOREKEPT_MAKE STORENAMES_MAKE,
+    STOREINTENTS_MAKE,
 };
 #define VERSION ((int)(sizeof steps / sizeof *steps) - 1)
 
@@ -66,6 +68,11 @@ static const char *const statements[SQL_COUNT] = {
                  " ON CONFLICT (mailbox, uid) DO UPDATE SET uidvalidity = ?3, file = ?4, sum = ?5",
     [SQL_UNNAME] = "DELETE FROM names WHERE mailbox = ?1 AND uid = ?2",
     [SQL_UNNAME_ALL] = "DELETE FROM names WHERE mailbox = ?1",
+    [SQL_INTEND] =
+        "INSERT INTO intents (number, kind, begun, uidvalidity, uid, source, target, file, sum)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (number) DO UPDATE SET kind = ?2,"
+        " begun = ?3, uidvalidity = ?4, uid = ?5, source = ?6, target = ?7, file = ?8, sum = ?9",
+    [SQL_UNINTEND] = "DELETE FROM intents WHERE number = ?1",
     [SQL_LOAD] = "SELECT uid, flagset, size, date, zone, has, modseq, objectid FROM messages"
                  " WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT ?3",
 };

@@ -32,6 +32,8 @@ enum storefile_statement {
     SQL_NAME,
     SQL_UNNAME,
     SQL_UNNAME_ALL,
+    SQL_INTEND,
+    SQL_UNINTEND,
     SQL_LOAD,
     SQL_COUNT
 };
@@ -65,8 +67,8 @@ enum imap_status storefile_open(struct storefile *file, const char *dir, const s
  * cache until storefile_close. IMAP_AGAIN when another process has it, IMAP_SYS. */
 enum imap_status storefile_take(struct storefile *file, const char *dir, const char *name,
                                 struct imap_error *err) IMAP_CHECK;
-/* Then opens the file to read it by storefile_flagsets, _mailboxes and _load: nothing is made, converted or
- * renamed. IMAP_GONE when there is none, IMAP_LIMIT when it is another version's, IMAP_PROTO when it is damaged
+/* Then opens the file to read it by storefile_flagsets, _mailboxes, _kept, _intents and _load: nothing is made,
+ * converted, mended or renamed. IMAP_GONE when there is none, IMAP_LIMIT when it is another version's, IMAP_PROTO when it is damaged
  * or not ours, IMAP_SYS. */
 enum imap_status storefile_look(struct storefile *file, struct imap_error *err) IMAP_CHECK;
 void storefile_close(struct storefile *file);
@@ -77,19 +79,8 @@ bool storefile_damaged(int sqlite_code);
 
 /* ---- results are SQLite's codes, SQLITE_OK for success -------------------------------------------- */
 
-/* Makes the table of bodies; in the step that brought it, and in place of a damaged one. */
-#define STOREFILE_MAKE_KEPT                                                                                  \
-    "CREATE TABLE kept (high INTEGER NOT NULL, low INTEGER NOT NULL, file INTEGER NOT NULL,"                 \
-    " start INTEGER NOT NULL, size INTEGER NOT NULL, digest INTEGER NOT NULL, used INTEGER NOT NULL,"        \
-    " sum INTEGER NOT NULL, PRIMARY KEY (high, low)) STRICT, WITHOUT ROWID;"
 /* Steps the statement, which gives no rows, and makes it ready for the next time. */
 int storefile_run(sqlite3_stmt *sql);
-/* storekept.c */
-int storefile_keep(struct storefile *file, const struct kept_row *row);
-int storefile_unkeep(struct storefile *file, const struct kept_key *key);
-/* Each body that is kept. Lines that are not what was written are left out, and the table is made anew
- * without them. */
-int storefile_kept(struct storefile *file, void (*each)(void *arg, const struct kept_row *row), void *arg);
 
 /* ---- storerows.c ------------------------------------------------------------------------------------ */
 

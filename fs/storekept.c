@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* storekept: which bodies lie on disk, in the store's file. */
-#include "storefile.h"
+#include "storekept.h"
 
-#define SELECT_FROM "SELECT high, low, file, start, size, digest, used, sum FROM "
+#include "storelines.h"
 
 int storefile_keep(struct storefile *file, const struct kept_row *row)
 {
@@ -25,8 +24,9 @@ int storefile_unkeep(struct storefile *file, const struct kept_key *key)
     return storefile_run(file->sql[SQL_UNKEEP]);
 }
 
-static bool take(sqlite3_stmt *sql, struct kept_row *row)
+static bool take(sqlite3_stmt *sql, union storeline *line)
 {
+    struct kept_row *row = &line->kept;
     const int64_t file = sqlite3_column_int64(sql, 2), used = sqlite3_column_int64(sql, 6);
     *row = (struct kept_row){.key = {.high = (uint64_t)sqlite3_column_int64(sql, 0),
                                      .low = (uint64_t)sqlite3_column_int64(sql, 1)},
@@ -39,78 +39,41 @@ static bool take(sqlite3_stmt *sql, struct kept_row *row)
            change_kept_digest(row) == (uint64_t)sqlite3_column_int64(sql, 7);
 }
 
-/* In the order of the table. */
-static bool rises(const struct kept_key *last, const struct kept_key *key)
+static bool rises(const union storeline *last, const union storeline *line)
 {
-    const int64_t last_high = (int64_t)last->high, high = (int64_t)key->high;
-    return last_high < high || (last_high == high && (int64_t)last->low < (int64_t)key->low);
+    const int64_t last_high = (int64_t)last->kept.key.high, high = (int64_t)line->kept.key.high;
+    return last_high < high ||
+           (last_high == high && (int64_t)last->kept.key.low < (int64_t)line->kept.key.low);
 }
 
-/* What can be believed of the table goes to `each`. */
-static int read_table(struct storefile *file, const char *select,
-                      int (*each)(void *arg, const struct kept_row *row), void *arg, bool *damaged_out)
+static int put(struct storefile *file, const union storeline *line)
 {
-    sqlite3_stmt *sql = NULL;
-    struct kept_key last = {(uint64_t)INT64_MIN, (uint64_t)INT64_MIN};
-    struct kept_row row;
-    bool first = true;
-    int code = sqlite3_prepare_v2(file->db, select, -1, &sql, NULL);
-    while (code == SQLITE_OK && (code = sqlite3_step(sql)) == SQLITE_ROW) {
-        code = SQLITE_OK;
-        if (!take(sql, &row) || !(first || rises(&last, &row.key))) {
-            *damaged_out = true;
-            continue;
-        }
-        code = each(arg, &row);
-        last = row.key;
-        first = false;
-    }
-    sqlite3_finalize(sql);
-    return code == SQLITE_DONE ? SQLITE_OK : code;
+    return storefile_keep(file, &line->kept);
 }
 
-static int keep_again(void *arg, const struct kept_row *row)
-{
-    return storefile_keep(arg, row);
-}
-
-/* A damaged key stands at a wrong place, where no DELETE finds it: so all the others go to a new table. */
-static int mend(struct storefile *file)
-{
-    bool damaged = false;
-    int code = storefile_begin(file);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(file->db, "ALTER TABLE kept RENAME TO damaged;" STOREFILE_MAKE_KEPT, NULL, NULL,
-                            NULL);
-    if (code == SQLITE_OK)
-        code = read_table(file, SELECT_FROM "damaged", keep_again, file, &damaged);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(file->db, "DROP TABLE damaged", NULL, NULL, NULL);
-    if (code == SQLITE_OK)
-        code = storefile_commit(file);
-    if (code != SQLITE_OK)
-        storefile_rollback(file);
-    return code;
-}
+static const struct storelines table = {
+    .table = "kept",
+    .make = STOREKEPT_MAKE,
+    .select = "SELECT high, low, file, start, size, digest, used, sum FROM ",
+    .take = take,
+    .rises = rises,
+    .put = put,
+};
 
 struct telling {
     void (*each)(void *arg, const struct kept_row *row);
     void *arg;
 };
 
-static int tell(void *arg, const struct kept_row *row)
+static void tell(void *arg, const union storeline *line)
 {
     const struct telling *telling = arg;
-    telling->each(telling->arg, row);
-    return SQLITE_OK;
+    telling->each(telling->arg, &line->kept);
 }
 
 int storefile_kept(struct storefile *file, void (*each)(void *arg, const struct kept_row *row), void *arg)
 {
     struct telling telling = {each, arg};
-    bool damaged = false;
-    const int code = read_table(file, SELECT_FROM "kept", tell, &telling, &damaged);
-    const int mended = code == SQLITE_OK && damaged ? mend(file) : SQLITE_OK;
-    return storefile_damaged(mended) ? mended
-                                     : code; /* on a full disk it stays, and is not believed then either */
+    unsigned damaged = 0;
+    return storelines_read(file, &table, tell, &telling, &damaged);
 }

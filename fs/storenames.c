@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* storenames: the names under which messages were written, in the store's file. */
 #include "storenames.h"
-#include "name.h"
 
-#define SELECT_FROM "SELECT mailbox, uid, uidvalidity, file, sum FROM "
+#include "name.h"
+#include "storelines.h"
 
 int storefile_name_set(struct storefile *file, const struct stored_name *name)
 {
@@ -24,8 +23,9 @@ int storefile_names_clear(struct storefile *file, uint32_t mailbox)
     return storefile_run(file->sql[SQL_UNNAME_ALL]);
 }
 
-static bool take(sqlite3_stmt *sql, struct stored_name *name)
+static bool take(sqlite3_stmt *sql, union storeline *line)
 {
+    struct stored_name *name = &line->name;
     const int64_t mailbox = sqlite3_column_int64(sql, 0), uid = sqlite3_column_int64(sql, 1);
     const int64_t uidvalidity = sqlite3_column_int64(sql, 2);
     *name = (struct stored_name){.mailbox = (uint32_t)mailbox,
@@ -38,73 +38,40 @@ static bool take(sqlite3_stmt *sql, struct stored_name *name)
            change_name_digest(name) == (uint64_t)sqlite3_column_int64(sql, 4);
 }
 
-/* What can be believed of the table goes to `each`. */
-static int read_table(struct storefile *file, const char *select,
-                      int (*each)(void *arg, const struct stored_name *name), void *arg,
-                      unsigned *damaged_out)
+static bool rises(const union storeline *last, const union storeline *line)
 {
-    sqlite3_stmt *sql = NULL;
-    uint64_t last = 0;
-    int code = sqlite3_prepare_v2(file->db, select, -1, &sql, NULL);
-    *damaged_out = 0;
-    while (code == SQLITE_OK && (code = sqlite3_step(sql)) == SQLITE_ROW) {
-        struct stored_name name;
-        code = SQLITE_OK;
-        const bool good = take(sql, &name);
-        const uint64_t key = (uint64_t)name.mailbox << 32 | name.uid;
-        if (!good || key <= last) {
-            ++*damaged_out;
-            continue;
-        }
-        code = each(arg, &name);
-        last = key;
-    }
-    sqlite3_finalize(sql);
-    return code == SQLITE_DONE ? SQLITE_OK : code;
+    return last->name.mailbox < line->name.mailbox ||
+           (last->name.mailbox == line->name.mailbox && last->name.uid < line->name.uid);
 }
 
-static int set_again(void *arg, const struct stored_name *name)
+static int put(struct storefile *file, const union storeline *line)
 {
-    return storefile_name_set(arg, name);
+    return storefile_name_set(file, &line->name);
 }
 
-/* As with the bodies' (storekept.c): a damaged key is where no DELETE finds it. The statements are of the table by
- * its name, so they are the new one's. */
-static int mend(struct storefile *file)
-{
-    unsigned damaged = 0;
-    int code = storefile_begin(file);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(file->db, "ALTER TABLE names RENAME TO damaged;" STOREFILE_MAKE_NAMES, NULL, NULL,
-                            NULL);
-    if (code == SQLITE_OK)
-        code = read_table(file, SELECT_FROM "damaged", set_again, file, &damaged);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(file->db, "DROP TABLE damaged", NULL, NULL, NULL);
-    if (code == SQLITE_OK)
-        code = storefile_commit(file);
-    if (code != SQLITE_OK)
-        storefile_rollback(file);
-    return code;
-}
+static const struct storelines table = {
+    .table = "names",
+    .make = STORENAMES_MAKE,
+    .select = "SELECT mailbox, uid, uidvalidity, file, sum FROM ",
+    .take = take,
+    .rises = rises,
+    .put = put,
+};
 
 struct telling {
     void (*each)(void *arg, const struct stored_name *name);
     void *arg;
 };
 
-static int tell(void *arg, const struct stored_name *name)
+static void tell(void *arg, const union storeline *line)
 {
     const struct telling *telling = arg;
-    telling->each(telling->arg, name);
-    return SQLITE_OK;
+    telling->each(telling->arg, &line->name);
 }
 
 int storefile_names(struct storefile *file, void (*each)(void *arg, const struct stored_name *name),
                     void *arg, unsigned *damaged_out)
 {
     struct telling telling = {each, arg};
-    const int code = read_table(file, SELECT_FROM "names", tell, &telling, damaged_out);
-    const int mended = code == SQLITE_OK && *damaged_out ? mend(file) : SQLITE_OK;
-    return storefile_damaged(mended) ? mended : code; /* on a full disk they are not believed then either */
+    return storelines_read(file, &table, tell, &telling, damaged_out);
 }

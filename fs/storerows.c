@@ -6,6 +6,8 @@
 #include "../imap/mem.h"
 #include "flagset.h"
 #include "imap/response.h"
+#include "storeintents.h"
+#include "storekept.h"
 #include "storenames.h"
 
 /* Numbers of these are in the file: when one changes, a new version of the tables has to convert it. */
@@ -276,6 +278,10 @@ int storefile_apply(struct storefile *file, const struct change *change)
     case CHANGE_NAME:
     case CHANGE_UNNAME:
         return storefile_name_set(file, &change->name);
+    case CHANGE_INTEND:
+        return storefile_intend(file, &change->intent);
+    case CHANGE_UNINTEND:
+        return storefile_unintend(file, change->intent.number);
     }
     return code;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * storeload: how long one large mailbox takes to and from the store, and what it weighs in memory; and how
- * long as many bodies take that lie on disk.
+ * storeload: how long one large mailbox takes to and from the store, and what it weighs in memory; how long as
+ * many bodies take that lie on disk; and how long somebody waits until a change to be made later is on disk.
  *
  *   storeload DIRECTORY [MESSAGES]      (1000000)
  */
 #include <malloc.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,9 +66,18 @@ static void on_kept(void *arg, const struct kept_row *row)
     kept_count++;
 }
 
+static sem_t written;
+
+static void on_written(void *arg, uint64_t ticket, bool kept)
+{
+    (void)arg, (void)ticket;
+    if (kept)
+        (void)sem_post(&written);
+}
+
 static struct store *open_store(const char *dir, bool with_kept)
 {
-    const struct store_events events = {.loaded = on_loaded, .log = on_log};
+    const struct store_events events = {.loaded = on_loaded, .log = on_log, .written = on_written};
     const struct imap_endpoint endpoint = {.user = "bench", .host = "localhost"};
     struct imap_error err = {0};
     struct store *store = NULL;
@@ -138,6 +148,30 @@ static double write_all(const char *dir, uint32_t messages)
     return now_s() - begun;
 }
 
+#define INTENTS 1000u
+
+static double intend_each(const char *dir)
+{
+    struct changes changes = {0};
+    struct intent intent = {
+        .kind = INTENT_DELETE, .uidvalidity = 1, .from = "INBOX", .to = "Trash", .file = ""};
+    struct store *store = open_store(dir, false);
+    (void)sem_init(&written, 0, 0);
+    store_start(store);
+    const double begun = now_s();
+    for (uint64_t n = 1; n <= INTENTS; n++) {
+        intent.number = n;
+        intent.uid = (uint32_t)n;
+        changes_intend(&changes, &intent);
+        store_post(store, &changes);
+        store_tell_written(store, n);
+        (void)sem_wait(&written);
+    }
+    const double seconds = now_s() - begun;
+    store_close(&store);
+    return seconds;
+}
+
 int main(int argc, char **argv)
 {
     const uint32_t messages = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1000000;
@@ -164,5 +198,6 @@ int main(int argc, char **argv)
     store = open_store(argv[1], true);
     (void)printf("opened with bodies: %.3f s\n", now_s() - reopened);
     store_close(&store);
+    (void)printf("on disk, one after the other: %.0f us each\n", intend_each(argv[1]) * 1e6 / INTENTS);
     return right && kept_count == messages ? 0 : 1;
 }

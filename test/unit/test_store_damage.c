@@ -131,13 +131,13 @@ START_TEST(a_later_version_is_left_alone)
 {
     struct store *store = NULL;
     write_sample();
-    ck_assert_int_eq(run_sql("PRAGMA user_version = 3"), SQLITE_OK);
+    ck_assert_int_eq(run_sql("PRAGMA user_version = 4"), SQLITE_OK);
     forget_told();
     ck_assert_int_eq(store_open(dir, &endpoint, &events, NULL, &store, &err), IMAP_LIMIT);
     ck_assert_ptr_null(store);
     ck_assert_ptr_nonnull(strstr(err.text, "later version"));
     ck_assert_uint_eq(told.lines, 0);
-    ck_assert_int_eq(run_sql("PRAGMA user_version = 2"), SQLITE_OK);
+    ck_assert_int_eq(run_sql("PRAGMA user_version = 3"), SQLITE_OK);
     expect_sample();
 }
 END_TEST
