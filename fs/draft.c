@@ -224,6 +224,19 @@ struct draft *draft_next_locked(const struct mailbox *mailbox, uint32_t after)
     return NULL;
 }
 
+struct draft *draft_next_of_all_locked(const struct account *account, uint32_t after)
+{
+    const struct drafts *drafts = account->drafts;
+    if (!drafts || after == UINT32_MAX)
+        return NULL;
+    for (size_t at = position(drafts, after + 1); at < drafts->count; at++) {
+        struct draft *draft = drafts->all[at];
+        if (draft->named && draft_find_locked(draft->mailbox, draft->name) == draft)
+            return draft;
+    }
+    return NULL;
+}
+
 /* ---- what it is ------------------------------------------------------------------------------------- */
 
 uint32_t draft_number_locked(const struct draft *draft)
@@ -234,6 +247,11 @@ uint32_t draft_number_locked(const struct draft *draft)
 enum draft_state draft_state_locked(const struct draft *draft)
 {
     return draft->state;
+}
+
+bool draft_is_open_locked(const struct draft *draft)
+{
+    return draft->holds != 0;
 }
 
 const struct imap_error *draft_error_locked(const struct draft *draft)

@@ -53,6 +53,8 @@ struct draft *draft_find_locked(const struct mailbox *mailbox, const char *name)
 struct draft *draft_by_number_locked(const struct account *account, uint32_t number);
 /* Those of a directory, by rising number; NULL at the end. */
 struct draft *draft_next_locked(const struct mailbox *mailbox, uint32_t after);
+/* The same, of all directories. */
+struct draft *draft_next_of_all_locked(const struct account *account, uint32_t after);
 
 /* ---- making, naming, removing ----------------------------------------------------------------------- */
 
@@ -87,6 +89,7 @@ void draft_spoil_locked(struct draft *draft);
 
 uint32_t draft_number_locked(const struct draft *draft);
 enum draft_state draft_state_locked(const struct draft *draft);
+bool draft_is_open_locked(const struct draft *draft);                   /* somebody has, and may write on */
 const struct imap_error *draft_error_locked(const struct draft *draft); /* of DRAFT_FAILED */
 struct mailbox *draft_mailbox_locked(const struct draft *draft);        /* NULL when it has no name */
 const char *draft_file_name_locked(const struct draft *draft);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,15 +10,21 @@
 #include "mailbox_internal.h"
 #include "sync.h"
 
-/* "Archive/2024"; "" for the top. */
-static char *path_of(const struct mailbox *mailbox)
+/* "2024/5.eml" where it is in Archive/2024, from Archive; what is not below that is named as from the top. */
+static char *path_from(const struct mailbox *from, const struct mailbox *mailbox, const char *file)
 {
-    size_t len = 0;
-    for (const struct mailbox *at = mailbox; at->parent; at = at->parent)
+    size_t len = *file ? strlen(file) + 1 : 0;
+    for (const struct mailbox *at = mailbox; at->parent && at != from; at = at->parent)
         len += strlen(at->file) + 1;
     char *path = imap_xcalloc(len + 1, 1);
     char *end = path + (len ? len - 1 : 0);
-    for (const struct mailbox *at = mailbox; at->parent; at = at->parent) {
+    if (*file) {
+        end -= strlen(file);
+        memcpy(end, file, strlen(file));
+        if (end > path)
+            *--end = '/';
+    }
+    for (const struct mailbox *at = mailbox; at->parent && at != from; at = at->parent) {
         const size_t part = strlen(at->file);
         end -= part;
         memcpy(end, at->file, part);
@@ -25,6 +32,12 @@ static char *path_of(const struct mailbox *mailbox)
             *--end = '/';
     }
     return path;
+}
+
+/* "Archive/2024"; "" for the top. */
+static char *path_of(const struct mailbox *mailbox)
+{
+    return path_from(NULL, mailbox, "");
 }
 
 /* ---- mailboxes -------------------------------------------------------------------------------------- */
@@ -106,6 +119,64 @@ static void take_places(struct account *account, struct status *status)
     }
 }
 
+/* ---- what is not on the server ------------------------------------------------------------------------ */
+
+static enum status_draft_state state_of(const struct draft *draft)
+{
+    switch (draft_state_locked(draft)) {
+    case DRAFT_SENDING:
+        return STATUS_SENDING;
+    case DRAFT_FAILED:
+        return STATUS_UNSENT;
+    case DRAFT_LOCAL:
+        break;
+    }
+    return draft_size_locked(draft) || draft_is_open_locked(draft) ? STATUS_WRITING : STATUS_EMPTY;
+}
+
+static void take_draft(const struct account *account, const struct draft *draft,
+                       enum status_draft_state state, struct status_draft *draft_out)
+{
+    *draft_out = (struct status_draft){
+        .path = path_from(account->root, draft_mailbox_locked(draft), draft_file_name_locked(draft)),
+        .size = draft_size_locked(draft),
+        .date = draft_mtime_locked(draft).tv_sec,
+        .state = state};
+    if (state == STATUS_UNSENT)
+        snprintf(draft_out->why, sizeof draft_out->why, "%s", draft_error_locked(draft)->text);
+}
+
+/* Those in that state, while there is room. */
+static void show_drafts(const struct account *account, struct status *status, bool unsent)
+{
+    const struct draft *draft;
+    for (uint32_t after = 0;
+         status->draft_shown < STATUS_DRAFTS_MAX && (draft = draft_next_of_all_locked(account, after));
+         after = draft_number_locked(draft)) {
+        const enum status_draft_state state = state_of(draft);
+        if (!draft_name_is_local(draft_file_name_locked(draft)) && unsent == (state == STATUS_UNSENT))
+            take_draft(account, draft, state, &status->drafts[status->draft_shown++]);
+    }
+}
+
+static void take_drafts(const struct account *account, struct status *status)
+{
+    const struct draft *draft;
+    status->read_write = account->drafts != NULL;
+    for (uint32_t after = 0; (draft = draft_next_of_all_locked(account, after));
+         after = draft_number_locked(draft)) {
+        if (draft_name_is_local(draft_file_name_locked(draft))) {
+            status->local_count++;
+            continue;
+        }
+        status->draft_count++;
+        status->draft_bytes += draft_size_locked(draft);
+        status->draft_states[state_of(draft)]++;
+    }
+    show_drafts(account, status, true);
+    show_drafts(account, status, false);
+}
+
 /* ---- the whole -------------------------------------------------------------------------------------- */
 
 void status_take(struct account *account, struct status *status)
@@ -126,6 +197,7 @@ void status_take(struct account *account, struct status *status)
         store_status(account->stored.store, &status->store);
     take_mailboxes(account, status);
     take_places(account, status);
+    take_drafts(account, status);
     account_unlock(account);
 }
 
@@ -135,5 +207,7 @@ void status_fini(struct status *status)
         free(status->mailboxes[i].name);
     for (unsigned i = 0; i < status->pool.count; i++)
         free(status->places[i]);
-    status->mailbox_count = status->pool.count = 0;
+    for (size_t i = 0; i < status->draft_shown; i++)
+        free(status->drafts[i].path);
+    status->mailbox_count = status->pool.count = status->draft_shown = 0;
 }

@@ -15,6 +15,8 @@
 
 #define STATUS_MAILBOXES_MAX 50
 #define STATUS_LINES_MAX 10
+#define STATUS_DRAFTS_MAX 50
+#define STATUS_REFUSED_MAX 20
 #define STATUS_LINE_SIZE 256
 
 /* The text's first line, when all is well. */
@@ -35,6 +37,21 @@ struct status_mailbox {
     enum status_freshness freshness;
     enum status_watch by;
     int64_t proven_ms; /* CLOCK_MONOTONIC; 0: never */
+};
+
+enum status_draft_state {
+    STATUS_UNSENT,  /* it could not be sent */
+    STATUS_SENDING, /* or being looked for on the server */
+    STATUS_WRITING, /* open */
+    STATUS_EMPTY    /* closed, but there is nothing to send */
+};
+
+struct status_draft {
+    char *path; /* in the mount; the snapshot's */
+    uint64_t size;
+    time_t date; /* the message's, so not always when it was written */
+    enum status_draft_state state;
+    char why[STATUS_LINE_SIZE]; /* of STATUS_UNSENT */
 };
 
 struct status_line {
@@ -69,6 +86,19 @@ struct status {
     size_t mailbox_total, mailbox_known, mailbox_watched;
     struct status_mailbox mailboxes[STATUS_MAILBOXES_MAX]; /* those known, used last first */
     size_t mailbox_count;
+    bool read_write;
+    size_t draft_count,
+        local_count;      /* all files that are not on the server; those that are not meant to be */
+    uint64_t draft_bytes; /* of the former */
+    size_t draft_states[STATUS_EMPTY + 1]; /* of those so many are so */
+    struct status_draft
+        drafts[STATUS_DRAFTS_MAX]; /* the first of them, those that could not be sent before all */
+    size_t draft_shown;
+
+    /* writeback_status_locked's: what callers were told is done, and the server has not done yet */
+    size_t waiting_deletes, waiting_moves, waiting_uploads;
+    struct status_line refused[STATUS_REFUSED_MAX]; /* the last ones, in the order of time */
+    size_t refused_count;
 };
 
 /* Fills in its part of *status, which is to be freed by status_fini. */

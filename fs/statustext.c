@@ -241,6 +241,66 @@ static void put_mailboxes(FILE *out, const struct status *status)
     }
 }
 
+/* ---- what is not on the server ------------------------------------------------------------------------ */
+
+static void put_drafts(FILE *out, const struct status *status)
+{
+    static const char *const states[] = {[STATUS_UNSENT] = "not sent",
+                                         [STATUS_SENDING] = "sending",
+                                         [STATUS_WRITING] = "writing",
+                                         [STATUS_EMPTY] = "empty"};
+    char size[HUMAN_SIZE], when[HUMAN_SIZE];
+    if (!status->read_write)
+        return;
+    (void)fprintf(out, "\nnot on the server: %zu files, %" PRIu64 " bytes (%s)", status->draft_count,
+                  status->draft_bytes, human_bytes(status->draft_bytes, size));
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (status->draft_states[i])
+            (void)fprintf(out, ", %zu %s", status->draft_states[i], states[i]);
+    (void)fprintf(out, "\nlocal files: %zu\n", status->local_count);
+    if (status->draft_shown)
+        (void)fputs("   size  date                 state     name\n", out);
+    for (size_t i = 0; i < status->draft_shown; i++) {
+        const struct status_draft *at = &status->drafts[i];
+        (void)fprintf(out, "%7s  %-19s  %-8s  ", human_bytes(at->size, size), human_time(at->date, when),
+                      states[at->state]);
+        human_line(out, at->path);
+        (void)fputs(*at->why ? "\n         " : "", out);
+        human_line(out, at->why);
+        (void)fputc('\n', out);
+    }
+    if (status->draft_count > status->draft_shown)
+        (void)fprintf(out, "         and %zu more\n", status->draft_count - status->draft_shown);
+}
+
+static void put_count(FILE *out, size_t count, const char *what, const char **separator)
+{
+    if (!count)
+        return;
+    (void)fprintf(out, "%s%zu %s%s", *separator, count, what, count == 1 ? "" : "s");
+    *separator = ", ";
+}
+
+/* Nothing while nothing waits and nothing was refused. */
+static void put_waiting(FILE *out, const struct status *status)
+{
+    const char *separator = "\nwaiting for the server: ";
+    const char *first = separator;
+    char when[HUMAN_SIZE];
+    put_count(out, status->waiting_deletes, "delete", &separator);
+    put_count(out, status->waiting_moves, "move", &separator);
+    put_count(out, status->waiting_uploads, "upload", &separator);
+    if (separator != first)
+        (void)fputc('\n', out);
+    if (status->refused_count)
+        (void)fprintf(out, "\nlast refused: %zu\n", status->refused_count);
+    for (size_t i = 0; i < status->refused_count; i++) {
+        (void)fprintf(out, "  %s ", human_time(status->refused[i].when, when));
+        human_line(out, status->refused[i].text);
+        (void)fputc('\n', out);
+    }
+}
+
 static void put_lines(FILE *out, const struct status *status)
 {
     char when[HUMAN_SIZE];
@@ -264,6 +324,8 @@ char *status_text(const struct status *status, size_t *len_out)
     put_account(out, status);
     put_work(out, status);
     put_cache(out, status);
+    put_waiting(out, status);
+    put_drafts(out, status);
     put_connections(out, status);
     put_mailboxes(out, status);
     put_lines(out, status);

@@ -86,7 +86,7 @@ static char *text_of(struct status *status)
 
 static void holds(const char *text, const char *line)
 {
-    char whole[256];
+    char whole[1024];
     snprintf(whole, sizeof whole, "\n%s\n", line);
     ck_assert_msg(strstr(text, whole), "no line '%s' in\n%s", line, text);
 }
@@ -230,6 +230,85 @@ START_TEST(trees_and_ways)
 }
 END_TEST
 
+/* ---- what is not on the server ------------------------------------------------------------------------ */
+
+/* A mount that changes nothing has nothing to say of it. */
+START_TEST(read_only_mounts_have_no_files)
+{
+    struct status status = sample();
+    char *text = text_of(&status);
+    ck_assert_ptr_null(strstr(text, "not on the server"));
+    ck_assert_ptr_null(strstr(text, "local files"));
+    ck_assert_ptr_null(strstr(text, "waiting for"));
+    ck_assert_ptr_null(strstr(text, "refused"));
+    free(text);
+    status = sample();
+    status.read_write = true;
+    text = text_of(&status);
+    holds(text, "not on the server: 0 files, 0 bytes (0)\nlocal files: 0\n");
+    free(text);
+}
+END_TEST
+
+START_TEST(files_that_are_not_on_the_server)
+{
+    struct status status = sample();
+    status.read_write = true;
+    status.draft_count = 60;
+    status.draft_bytes = 310001;
+    status.local_count = 2;
+    status.draft_states[STATUS_UNSENT] = 1;
+    status.draft_states[STATUS_SENDING] = 57;
+    status.draft_states[STATUS_WRITING] = 1;
+    status.draft_states[STATUS_EMPTY] = 1;
+    status.draft_shown = 4;
+    status.drafts[0] = (struct status_draft){.path = strdup("Archive/a\tb.eml"),
+                                             .size = 310000,
+                                             .date = TODAY - 60,
+                                             .state = STATUS_UNSENT,
+                                             .why = "NO: Quota\x1b[2J exceeded"};
+    status.drafts[1] =
+        (struct status_draft){.path = strdup("x.eml"), .size = 1, .date = TODAY, .state = STATUS_SENDING};
+    status.drafts[2] = (struct status_draft){.path = strdup("y.eml"), .state = STATUS_WRITING};
+    status.drafts[3] = (struct status_draft){.path = strdup("z.eml"), .state = STATUS_EMPTY};
+    char *text = text_of(&status);
+    holds(text,
+          "not on the server: 60 files, 310001 bytes (303K), 1 not sent, 57 sending, 1 writing, 1 empty\n"
+          "local files: 2\n"
+          "   size  date                 state     name\n"
+          "   303K  2025-11-21 10:39:00  not sent  Archive/a?b.eml\n"
+          "         NO: Quota?[2J exceeded\n"
+          "      1  2025-11-21 10:40:00  sending   x.eml\n"
+          "      0  1970-01-01 00:00:00  writing   y.eml\n"
+          "      0  1970-01-01 00:00:00  empty     z.eml\n"
+          "         and 56 more\n");
+    free(text);
+}
+END_TEST
+
+START_TEST(changes_that_wait)
+{
+    struct status status = sample();
+    status.waiting_deletes = 12;
+    status.waiting_uploads = 1;
+    char *text = text_of(&status);
+    holds(text, "\nwaiting for the server: 12 deletes, 1 upload\n");
+    ck_assert_ptr_null(strstr(text, "refused"));
+    free(text);
+    status = sample();
+    status.waiting_moves = 2;
+    status.refused_count = 2;
+    status.refused[0] =
+        (struct status_line){.when = TODAY - 60, .text = "INBOX/5.eml is not deleted: it is \n read-only"};
+    status.refused[1] = (struct status_line){.when = TODAY, .text = "INBOX/7.eml is not moved"};
+    text = text_of(&status);
+    holds(text, "\nwaiting for the server: 2 moves\n\nlast refused: 2\n"
+                "  2025-11-21 10:39:00 INBOX/5.eml is not deleted: it is ? read-only\n"
+                "  2025-11-21 10:40:00 INBOX/7.eml is not moved\n");
+    free(text);
+}
+END_TEST
+
 START_TEST(nothing_told)
 {
     struct status status = {.now = TODAY, .pool = {.now_ms = NOW}};
@@ -286,8 +365,19 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {all_is_well,    a_silent_server, an_outage, connecting, stores,
-                                  trees_and_ways, nothing_told,    bytes,     ages,       NULL};
+    const TTest *const tests[] = {all_is_well,
+                                  a_silent_server,
+                                  an_outage,
+                                  connecting,
+                                  stores,
+                                  trees_and_ways,
+                                  read_only_mounts_have_no_files,
+                                  files_that_are_not_on_the_server,
+                                  changes_that_wait,
+                                  nothing_told,
+                                  bytes,
+                                  ages,
+                                  NULL};
     setenv("TZ", "UTC0", 1);
     return unit_main("status", tests);
 }

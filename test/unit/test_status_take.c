@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a snapshot takes from the model: which mailboxes, in which order, how fresh, watched by what. */
+#include "draft_internal.h"
 #include "imap/poolstatus.h"
 #include "mailbox_internal.h"
 #include "model_world.h"
@@ -174,6 +175,132 @@ START_TEST(connections_have_paths)
 }
 END_TEST
 
+/* ---- what is not on the server ------------------------------------------------------------------------ */
+
+static void begin_writing(const char *root)
+{
+    struct imap_error err = {0};
+    world.read_write = true;
+    ck_assert_msg(world_open(root, &err) == IMAP_OK, "%s", err.text);
+}
+
+/* Held. */
+static struct draft *writes(struct mailbox *mailbox, const char *name, const char *text)
+{
+    struct imap_error err = {0};
+    struct draft *draft;
+    ck_assert_msg(!draft_new(world.account, &draft, &err), "%s", err.text);
+    account_lock(world.account);
+    draft_name_locked(draft, mailbox, name);
+    account_unlock(world.account);
+    ck_assert_int_eq(draft_write(draft, text, strlen(text), 0), (ssize_t)strlen(text));
+    account_lock(world.account);
+    draft_set_mtime_locked(draft, (struct timespec){.tv_sec = 1000000000});
+    account_unlock(world.account);
+    return draft;
+}
+
+static void closes(struct draft *draft)
+{
+    account_lock(world.account);
+    draft_close_locked(draft);
+    account_unlock(world.account);
+}
+
+static void expect_file(size_t at, const char *path, uint64_t size, enum status_draft_state state,
+                        const char *why)
+{
+    ck_assert_uint_gt(status.draft_shown, at);
+    ck_assert_str_eq(status.drafts[at].path, path);
+    ck_assert_uint_eq(status.drafts[at].size, size);
+    ck_assert_int_eq(status.drafts[at].date, 1000000000);
+    ck_assert_int_eq(status.drafts[at].state, state);
+    ck_assert_msg(strncmp(status.drafts[at].why, why, strlen(why)) == 0 && !*why == !*status.drafts[at].why,
+                  "%s", status.drafts[at].why);
+}
+
+START_TEST(files_that_are_not_on_the_server)
+{
+    begin();
+    take();
+    ck_assert(!status.read_write && !status.draft_count);
+    account_close(&world.account);
+    begin_writing(NULL);
+    take();
+    ck_assert(status.read_write && !status.draft_count && !status.draft_shown);
+    struct draft *sending = writes(box(5), "sending.eml", "123");
+    struct draft *open = writes(below(world.account->root, "m03"), "open.eml", "12345");
+    closes(writes(box(4), "empty.eml", ""));
+    struct draft *half = writes(box(4), "half.eml", "1234567");
+    closes(writes(box(3), ".local", "12"));
+    struct draft *failed = writes(box(3), "failed.eml", "1");
+    struct draft *nameless = writes(box(3), "nameless.eml", "1");
+    account_lock(world.account);
+    sending->state = DRAFT_SENDING;
+    failed->state = DRAFT_FAILED;
+    imap_error_set(&failed->err, IMAP_NO, "quota exceeded");
+    draft_spoil_locked(half);
+    ck_assert(draft_unname_locked(nameless));
+    account_unlock(world.account);
+    closes(half);
+    take();
+    ck_assert(status.draft_count == 5 && status.draft_shown == 5 && status.local_count == 1);
+    ck_assert_uint_eq(status.draft_bytes, 16);
+    expect_file(0, "m04/below/half.eml", 7, STATUS_UNSENT,
+                "it was not written as a whole"); /* before all others */
+    expect_file(1, "m03/below/failed.eml", 1, STATUS_UNSENT, "quota exceeded");
+    expect_file(2, "m05/below/sending.eml", 3, STATUS_SENDING, "");
+    expect_file(3, "m03/open.eml", 5, STATUS_WRITING, "");
+    expect_file(4, "m04/below/empty.eml", 0, STATUS_EMPTY, "");
+    ck_assert(status.draft_states[STATUS_UNSENT] == 2 && status.draft_states[STATUS_SENDING] == 1 &&
+              status.draft_states[STATUS_WRITING] == 1 && status.draft_states[STATUS_EMPTY] == 1);
+    account_lock(world.account);
+    sending->state = DRAFT_LOCAL;
+    account_unlock(world.account);
+    closes(sending);
+    closes(open);
+    closes(failed);
+    closes(nameless);
+}
+END_TEST
+
+/* Named as in the mount, which need not be of the whole account. */
+START_TEST(a_mount_of_one_mailbox)
+{
+    begin_writing("m03");
+    struct draft *inside = writes(below(world.account->root, "below"), "inside.eml", "1");
+    struct draft *root = writes(world.account->root, "root.eml", "1");
+    take();
+    expect_file(0, "below/inside.eml", 1, STATUS_WRITING, "");
+    expect_file(1, "root.eml", 1, STATUS_WRITING, "");
+    closes(inside);
+    closes(root);
+}
+END_TEST
+
+START_TEST(many_files_are_counted)
+{
+    enum { MANY = STATUS_DRAFTS_MAX + 5 };
+    struct draft *drafts[MANY];
+    begin_writing(NULL);
+    for (unsigned i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%u.eml", i);
+        drafts[i] = writes(box(1), name, "1");
+    }
+    closes(drafts[MANY - 2]); /* nobody has sent it */
+    closes(drafts[MANY - 1]);
+    take();
+    ck_assert(status.draft_count == MANY && status.draft_shown == STATUS_DRAFTS_MAX);
+    ck_assert_str_eq(status.drafts[0].path, "m01/below/53.eml");
+    ck_assert_str_eq(status.drafts[1].path, "m01/below/54.eml");
+    ck_assert_str_eq(status.drafts[2].path, "m01/below/0.eml");
+    ck_assert_uint_eq(status.draft_states[STATUS_UNSENT], 2);
+    for (unsigned i = 0; i < MANY - 2; i++)
+        closes(drafts[i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("status_take");
@@ -184,6 +311,9 @@ int main(void)
     tcase_add_test(tcase, how_fresh_and_by_what);
     tcase_add_test(tcase, a_wait_begins_a_synchronisation);
     tcase_add_test(tcase, connections_have_paths);
+    tcase_add_test(tcase, files_that_are_not_on_the_server);
+    tcase_add_test(tcase, a_mount_of_one_mailbox);
+    tcase_add_test(tcase, many_files_are_counted);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
