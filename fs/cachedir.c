@@ -12,14 +12,11 @@
 #include <unistd.h>
 
 #include "../imap/mem.h"
-#include "cachebodies.h"
-#include "flagset.h"
-#include "name.h"
-#include "storefile.h"
+#include "cachelook.h"
+#include "draft_internal.h"
 
-#define BODIES ".bodies"
+#define DRAFTS ".drafts"
 #define LOCK STOREFILE_SUFFIX ".lock"
-#define SLICE 4096u /* rows read at a time */
 
 /* All but the bodies. The lock goes last: while it is there nobody else begins. */
 static const char *const suffixes[] = {
@@ -60,20 +57,44 @@ static bool ends_in(const char *file, const char *suffix, size_t *stem_out)
     return true;
 }
 
+/* ".drafts", or ".drafts2" and so on. */
+static bool ends_in_drafts(const char *file, size_t *stem_out)
+{
+    const char *last = NULL;
+    for (const char *at = file; (at = strstr(at, DRAFTS)); at++)
+        last = at;
+    const char *number = last ? last + strlen(DRAFTS) : "";
+    if (!last || strlen(number) > 2 || strspn(number, "0123456789") != strlen(number))
+        return false;
+    *stem_out = (size_t)(last - file);
+    return true;
+}
+
+enum entry { ENTRY_STORE, ENTRY_BODIES, ENTRY_DRAFTS };
+
 /* The length of the account's name at the file's beginning; 0: it is none of ours. */
-static size_t account_of(const char *file, bool *bodies_out)
+static size_t account_of(const char *file, enum entry *entry_out)
 {
     size_t stem = 0;
-    bool found = *bodies_out = ends_in(file, BODIES, &stem);
-    for (size_t i = 0; i < SUFFIXES && !found; i++)
-        found = ends_in(file, suffixes[i], &stem);
+    bool found = true;
+    if (ends_in(file, CACHEDIR_BODIES, &stem)) {
+        *entry_out = ENTRY_BODIES;
+    } else if (ends_in_drafts(file, &stem)) {
+        *entry_out = ENTRY_DRAFTS;
+    } else {
+        *entry_out = ENTRY_STORE;
+        found = false;
+        for (size_t i = 0; i < SUFFIXES && !found; i++)
+            found = ends_in(file, suffixes[i], &stem);
+    }
     return found && is_account_name(file, stem) ? stem : 0;
 }
 
-static bool is_body_file(const char *file)
+/* "1", "2", ... with that behind it. */
+static bool is_numbered(const char *file, const char *suffix)
 {
     const size_t digits = strspn(file, "0123456789");
-    return digits && digits <= 10 && !file[digits] && *file != '0';
+    return digits && digits <= 10 && *file != '0' && strcmp(file + digits, suffix) == 0;
 }
 
 /* ---- the directory ----------------------------------------------------------------------------------- */
@@ -100,12 +121,35 @@ static uint64_t bodies_bytes(int parent, const char *name)
     struct stat st;
     uint64_t bytes = 0;
     while (dir && (entry = readdir(dir)))
-        if (is_body_file(entry->d_name) &&
+        if (is_numbered(entry->d_name, "") &&
             fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_ours(&st, S_IFREG))
             bytes += disk_bytes(&st);
     if (dir)
         closedir(dir);
     return bytes;
+}
+
+/* Only what has a place is one: of the others nobody was told that they were written. */
+static size_t count_drafts(int parent, const char *name, uint64_t *bytes_out)
+{
+    DIR *dir = entries_of(parent, name);
+    const struct dirent *entry;
+    struct stat st;
+    size_t count = 0;
+    *bytes_out = 0;
+    while (dir && (entry = readdir(dir))) {
+        char bytes[16];
+        if (!is_numbered(entry->d_name, DRAFTPLACE_SUFFIX))
+            continue;
+        snprintf(bytes, sizeof bytes, "%.*s", (int)strspn(entry->d_name, "0123456789"), entry->d_name);
+        if (fstatat(dirfd(dir), bytes, &st, AT_SYMLINK_NOFOLLOW) != 0 || !is_ours(&st, S_IFREG))
+            continue;
+        count++;
+        *bytes_out += (uint64_t)st.st_size;
+    }
+    if (dir)
+        closedir(dir);
+    return count;
 }
 
 static struct cachedir_account *account_named(struct cachedir *cachedir, const char *name, size_t len)
@@ -124,15 +168,21 @@ static struct cachedir_account *account_named(struct cachedir *cachedir, const c
 static void take_entry(struct cachedir *cachedir, const char *file)
 {
     struct stat st;
-    bool bodies;
-    const size_t len = account_of(file, &bodies);
+    enum entry entry;
+    uint64_t bytes = 0;
+    const size_t len = account_of(file, &entry);
     if (!len || fstatat(cachedir->fd, file, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !is_ours(&st, bodies ? S_IFDIR : S_IFREG))
+        !is_ours(&st, entry == ENTRY_STORE ? S_IFREG : S_IFDIR))
         return;
+    const size_t drafts = entry == ENTRY_DRAFTS ? count_drafts(cachedir->fd, file, &bytes) : 0;
+    if (entry == ENTRY_DRAFTS && !drafts)
+        return; /* the directory stays when all was sent, and alone it is nothing that is kept */
     struct cachedir_account *account = account_named(cachedir, file, len);
-    if (bodies)
+    account->drafts += drafts;
+    account->drafts_bytes += bytes;
+    if (entry == ENTRY_BODIES)
         account->bodies_bytes += bodies_bytes(cachedir->fd, file);
-    else
+    else if (entry == ENTRY_STORE)
         account->store_bytes += disk_bytes(&st);
     if (st.st_mtim.tv_sec > account->used)
         account->used = st.st_mtim.tv_sec;
@@ -179,181 +229,6 @@ const struct cachedir_account *cachedir_find(const struct cachedir *cachedir, co
     return NULL;
 }
 
-/* ---- looking into the store -------------------------------------------------------------------------- */
-
-static enum imap_status look(struct storefile *file, const struct cachedir *cachedir, const char *name,
-                             struct imap_error *err)
-{
-    enum imap_status status = storefile_take(file, cachedir->path, name, err);
-    if (status)
-        return status;
-    status = storefile_look(file, err);
-    if (status)
-        storefile_close(file);
-    return status;
-}
-
-/* What became of reading, as a status. */
-static enum imap_status ended(struct storefile *file, int code, struct imap_error *err)
-{
-    enum imap_status status = IMAP_OK;
-    if (code != SQLITE_OK)
-        status = imap_error_set(err, storefile_damaged(code) ? IMAP_PROTO : IMAP_SYS, "%s: %s", file->path,
-                                sqlite3_errstr(code));
-    storefile_close(file);
-    return status;
-}
-
-static void count_mailbox(void *arg, const struct stored_mailbox *mailbox)
-{
-    struct cachedir_content *content = arg;
-    content->mailboxes++;
-    if (mailbox->known)
-        content->messages += mailbox->count;
-}
-
-enum imap_status cachedir_look(const struct cachedir *cachedir, const char *name,
-                               struct cachedir_content *content_out, struct imap_error *err)
-{
-    struct storefile file;
-    unsigned damaged = 0;
-    *content_out = (struct cachedir_content){0};
-    enum imap_status status = look(&file, cachedir, name, err);
-    if (status)
-        return status;
-    const int code = storefile_mailboxes(&file, count_mailbox, content_out, &damaged);
-    content_out->damaged = damaged;
-    return ended(&file, code, err);
-}
-
-/* ---- verifying --------------------------------------------------------------------------------------- */
-
-struct known {
-    struct known *next;
-    uint32_t id, count;
-    uint64_t digest;
-    char *path;
-};
-
-struct verifying {
-    struct known *first, **tail;
-    struct flagsets flagsets;
-    struct cachedir_content *content;
-    void (*damaged)(void *arg, const char *mailbox);
-    void *arg;
-};
-
-/* As a file name for each component. */
-static char *path_of(const struct stored_mailbox *mailbox)
-{
-    char *path = imap_xcalloc(1, 1);
-    size_t used = 0, from = 0;
-    while (from <= mailbox->name_len) {
-        char part[NAME_SIZE];
-        const char *at = mailbox->name + from;
-        const size_t rest = mailbox->name_len - from;
-        const char *end = mailbox->delimiter && rest ? memchr(at, mailbox->delimiter, rest) : NULL;
-        const size_t len = end ? (size_t)(end - at) : rest;
-        name_from_wire(at, len, part);
-        path = imap_xreallocarray(path, used + strlen(part) + 2, 1);
-        used += (size_t)sprintf(path + used, "%s%s", used ? "/" : "", part);
-        from += len + 1;
-    }
-    return path;
-}
-
-static void note_mailbox(void *arg, const struct stored_mailbox *mailbox)
-{
-    struct verifying *verifying = arg;
-    count_mailbox(verifying->content, mailbox);
-    if (!mailbox->known || mailbox->name_len > NAME_WIRE_MAX)
-        return;
-    struct known *known = imap_xcalloc(1, sizeof *known);
-    *known = (struct known){
-        .id = mailbox->id, .count = mailbox->count, .digest = mailbox->digest, .path = path_of(mailbox)};
-    *verifying->tail = known;
-    verifying->tail = &known->next;
-}
-
-static uint32_t note_flagset(void *arg, const char *text)
-{
-    struct verifying *verifying = arg;
-    return flagset_intern_text(&verifying->flagsets, text);
-}
-
-/* Each slice is dropped when it was read: a million messages are not to be held at once. */
-static int is_whole(struct storefile *file, const struct known *known, bool *whole_out)
-{
-    struct storefile_load load = {.mailbox = known->id};
-    size_t count = 0;
-    int code = SQLITE_OK;
-    while (!load.ended && code == SQLITE_OK) {
-        code = storefile_load(file, &load, SLICE);
-        count += load.columns.count;
-        columns_fini(&load.columns);
-    }
-    *whole_out = !load.damaged && count == known->count && load.digest == known->digest;
-    return code;
-}
-
-static void free_known(struct known *known)
-{
-    while (known) {
-        struct known *next = known->next;
-        free(known->path);
-        free(known);
-        known = next;
-    }
-}
-
-static void tell_damaged(struct verifying *verifying, const char *path)
-{
-    verifying->content->damaged++;
-    verifying->damaged(verifying->arg, path);
-}
-
-/* Of each mailbox its line, then its messages. SQLite's code. */
-static int verify_listings(struct storefile *file, struct verifying *verifying)
-{
-    unsigned lines = 0;
-    int code = storefile_flagsets(file, note_flagset, verifying);
-    if (code == SQLITE_OK)
-        code = storefile_mailboxes(file, note_mailbox, verifying, &lines);
-    for (; lines; lines--)
-        tell_damaged(verifying, "?");
-    for (const struct known *at = verifying->first; at && code == SQLITE_OK; at = at->next) {
-        bool whole = false;
-        code = is_whole(file, at, &whole);
-        if (code == SQLITE_OK && !whole)
-            tell_damaged(verifying, at->path);
-    }
-    return code;
-}
-
-enum imap_status cachedir_verify(const struct cachedir *cachedir, const char *name,
-                                 void (*damaged)(void *arg, const char *mailbox), void *arg,
-                                 struct cachedir_content *content_out, struct imap_error *err)
-{
-    struct storefile file;
-    struct verifying verifying = {.content = content_out, .damaged = damaged, .arg = arg};
-    verifying.tail = &verifying.first;
-    *content_out = (struct cachedir_content){0};
-    enum imap_status status = look(&file, cachedir, name, err);
-    if (status)
-        return status;
-    int code = verify_listings(&file, &verifying);
-    struct cachebodies bodies = {0};
-    char dir[CACHEDIR_NAME + sizeof BODIES];
-    snprintf(dir, sizeof dir, "%s" BODIES, name);
-    if (code == SQLITE_OK)
-        code = cachebodies_verify(&file, cachedir->fd, dir, &bodies);
-    content_out->bodies = bodies.count;
-    content_out->bodies_damaged = bodies.damaged;
-    free_known(verifying.first);
-    flagsets_fini(&verifying.flagsets);
-    return ended(&file, code, err);
-}
-
 /* ---- purging ----------------------------------------------------------------------------------------- */
 
 struct purging {
@@ -387,7 +262,7 @@ static void purge_bodies(const struct cachedir *cachedir, const char *file, cons
         return;
     }
     while ((entry = readdir(dir))) {
-        if (!is_body_file(entry->d_name))
+        if (!is_numbered(entry->d_name, ""))
             continue;
         const int failed = remove_file(dirfd(dir), entry->d_name, &more);
         bytes += failed ? 0 : more;
@@ -408,10 +283,15 @@ enum imap_status cachedir_purge(const struct cachedir *cachedir, const char *nam
     char file[CACHEDIR_NAME + 32];
     if (!is_account_name(name, strlen(name)))
         return imap_error_set(err, IMAP_SYS, "%.150s is not the name of an account", name);
-    const enum imap_status status = storefile_take(&lock, cachedir->path, name, err);
+    enum imap_status status = storefile_take(&lock, cachedir->path, name, err);
     if (status)
         return status;
-    snprintf(file, sizeof file, "%s" BODIES, name);
+    status = cachelook_changes(&lock, name, err);
+    if (status) {
+        storefile_close(&lock);
+        return status;
+    }
+    snprintf(file, sizeof file, "%s" CACHEDIR_BODIES, name);
     purge_bodies(cachedir, file, &purging);
     for (size_t i = 0; i < SUFFIXES; i++) {
         uint64_t bytes = 0;

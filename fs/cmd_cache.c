@@ -14,14 +14,15 @@
 #include "human.h"
 #include "options.h"
 
-static const char usage[] = "usage: imapfs cache [list] [-o cache_dir=DIR]\n"
-                            "       imapfs cache verify [ACCOUNT] [-o cache_dir=DIR]\n"
-                            "       imapfs cache purge ACCOUNT|--all [-o cache_dir=DIR]\n"
-                            "\n"
-                            "list     what is kept, of which accounts\n"
-                            "verify   reads all of it, and says what is damaged\n"
-                            "purge    removes all that is kept of an account, unless it is in use\n"
-                            "Exit code: 0 well, 1 damaged or not removed, 3 in use.\n";
+static const char usage[] =
+    "usage: imapfs cache [list] [-o cache_dir=DIR]\n"
+    "       imapfs cache verify [ACCOUNT] [-o cache_dir=DIR]\n"
+    "       imapfs cache purge ACCOUNT|--all [-o cache_dir=DIR]\n"
+    "\n"
+    "list     what is kept, of which accounts\n"
+    "verify   reads all of it, and says what is damaged\n"
+    "purge    removes what is kept of an account, unless it is in use; not what was written and is not sent\n"
+    "Exit code: 0 well, 1 damaged or not removed, 3 in use.\n";
 
 struct arguments {
     struct config config; /* only its cache_dir */
@@ -108,19 +109,24 @@ static void list_account(const struct cachedir *cachedir, const struct cachedir_
 {
     struct cachedir_content content;
     struct imap_error err = {0};
-    char store[HUMAN_SIZE], bodies[HUMAN_SIZE], when[HUMAN_SIZE], mailboxes[HUMAN_SIZE] = "-",
-                                                                  messages[HUMAN_SIZE] = "-";
+    char drafts[HUMAN_SIZE], store[HUMAN_SIZE], bodies[HUMAN_SIZE], when[HUMAN_SIZE],
+        mailboxes[HUMAN_SIZE] = "-", messages[HUMAN_SIZE] = "-";
     enum imap_status status = cachedir_look(cachedir, account->name, &content, &err);
 
     if (status == IMAP_OK) {
         (void)snprintf(mailboxes, sizeof(mailboxes), "%zu", content.mailboxes);
         (void)snprintf(messages, sizeof(messages), "%zu", content.messages);
-        if (content.damaged)
+        if (content.damaged || content.changes_damaged)
             status = IMAP_PROTO;
     }
     (void)printf("%8s %8s %9s %10s  %-19s  %-7s  %s\n", human_bytes(account->store_bytes, store),
                  human_bytes(account->bodies_bytes, bodies), mailboxes, messages,
                  human_time(account->used, when), state_of(status), account->name);
+    if (account->drafts)
+        (void)printf("         files written and not sent: %zu (%s)\n", account->drafts,
+                     human_bytes(account->drafts_bytes, drafts));
+    if (content.changes)
+        (void)printf("         changes not made on the server yet: %zu\n", content.changes);
 }
 
 static int list(const struct cachedir *cachedir)
@@ -137,6 +143,15 @@ static int list(const struct cachedir *cachedir)
 static void on_damaged(void *arg, const char *mailbox)
 {
     (void)printf("%s: the listing of %s is damaged\n", (const char *)arg, mailbox);
+}
+
+static void print_changes(const char *name, const struct cachedir_content *content)
+{
+    if (content->changes)
+        (void)printf("%s: changes not made on the server yet: %zu\n", name, content->changes);
+    if (content->changes_damaged)
+        (void)printf("%s: changes that are damaged and will not be made on the server: %zu\n", name,
+                     content->changes_damaged);
 }
 
 static int verify_account(const struct cachedir *cachedir, const struct cachedir_account *account)
@@ -159,12 +174,15 @@ static int verify_account(const struct cachedir *cachedir, const struct cachedir
         (void)printf("%s: damaged: %s\n", name, err.text);
         return CMD_FAILED;
     }
-    const bool damaged = content.damaged || content.bodies_damaged;
+    const bool damaged = content.damaged || content.bodies_damaged || content.changes_damaged;
+    print_changes(name, &content);
     if (content.bodies_damaged)
         (void)printf("%s: %zu bodies are damaged\n", name, content.bodies_damaged);
     (void)printf("%s: %zu mailboxes, %zu messages, %zu bodies: %s\n", name, content.mailboxes,
                  content.messages, content.bodies,
-                 damaged ? "what is damaged is asked for again when it is used" : "well");
+                 content.damaged || content.bodies_damaged
+                     ? "what is damaged is asked for again when it is used"
+                     : "well");
     return damaged ? CMD_FAILED : CMD_OK;
 }
 
@@ -193,6 +211,7 @@ static int purge_account(const struct cachedir *cachedir, const struct cachedir_
 {
     struct purge purge = {0};
     struct imap_error err = {0};
+    char size[HUMAN_SIZE];
     enum imap_status status = cachedir_purge(cachedir, account->name, on_removed, &purge, &err);
 
     if (status == IMAP_AGAIN) {
@@ -203,6 +222,9 @@ static int purge_account(const struct cachedir *cachedir, const struct cachedir_
         daemon_log(LOG_ERR, "%s", err.text);
         return CMD_FAILED;
     }
+    if (account->drafts)
+        (void)printf("%s.drafts stays: files written and not sent: %zu (%s)\n", account->name,
+                     account->drafts, human_bytes(account->drafts_bytes, size));
     return purge.failed ? CMD_FAILED : CMD_OK;
 }
 

@@ -252,7 +252,7 @@ static void put_drafts(FILE *out, const struct status *status)
     char size[HUMAN_SIZE], when[HUMAN_SIZE];
     if (!status->read_write)
         return;
-    (void)fprintf(out, "\nnot on the server: %zu files, %" PRIu64 " bytes (%s)", status->draft_count,
+    (void)fprintf(out, "\nfiles not on the server: %zu, %" PRIu64 " bytes (%s)", status->draft_count,
                   status->draft_bytes, human_bytes(status->draft_bytes, size));
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
         if (status->draft_states[i])

@@ -446,7 +446,7 @@ enum imap_status storefile_open(struct storefile *file, const char *dir, const s
     return status;
 }
 
-void storefile_close(struct storefile *file)
+void storefile_look_away(struct storefile *file)
 {
     close_tables(file);
     free(file->flagsets);
@@ -454,6 +454,11 @@ void storefile_close(struct storefile *file)
     file->flagsets = NULL;
     file->numbers = NULL;
     file->flagset_count = file->number_count = 0;
+}
+
+void storefile_close(struct storefile *file)
+{
+    storefile_look_away(file);
     if (file->lock_fd >= 0)
         close(file->lock_fd);
     file->lock_fd = -1;

@@ -71,6 +71,8 @@ enum imap_status storefile_take(struct storefile *file, const char *dir, const c
  * converted, mended or renamed. IMAP_GONE when there is none, IMAP_LIMIT when it is another version's, IMAP_PROTO when it is damaged
  * or not ours, IMAP_SYS. */
 enum imap_status storefile_look(struct storefile *file, struct imap_error *err) IMAP_CHECK;
+/* Undoes storefile_look: the lock stays. */
+void storefile_look_away(struct storefile *file);
 void storefile_close(struct storefile *file);
 /* Closes, and renames the file so that nothing finds it. */
 void storefile_set_aside(struct storefile *file);

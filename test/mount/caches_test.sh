@@ -95,6 +95,56 @@ mount_stop
 cache 0 purge --all
 ok "all accounts at once" said "^removed $account.db "
 
+echo "--- what the server does not have"
+mount_start rw
+printf 'Subject: local\r\n\r\n' >"$mnt/INBOX/.local" || failed "writing a local file"
+mount_stop
+cache 0
+ok "a file that is not sent is told" said "^ +files written and not sent: 1 \(18\)$"
+python3 - "$store" <<'END'
+# A deletion that waits, with the sum that change_intent_digest reckons.
+import sqlite3, sys
+def mix(hash, number):
+    hash = ((hash ^ number) * 0x9e3779b97f4a7c15) % 2**64
+    return hash ^ hash >> 29
+def text(seed, bytes):
+    seed = mix(seed, len(bytes))
+    for byte in bytes:
+        seed = mix(seed, byte)
+    return seed
+def intent(number, uidvalidity, uid, source):
+    sum = mix(mix(mix(0x9e3779b97f4a7c15, number), 1 << 1), uidvalidity << 32 | uid)
+    sum = mix(text(text(text(sum, source), b""), b""), 0)
+    return (number, 1, 0, uidvalidity, uid, source, b"", b"", sum - (sum >> 63 << 64))
+db = sqlite3.connect(sys.argv[1])
+db.execute("INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", intent(5, 1, 999, b"No/such"))
+db.commit()
+END
+cache 0
+ok "so is a change that is not made yet" said "^ +changes not made on the server yet: 1$"
+cache 0 verify
+ok "which is well" said "^$account: changes not made on the server yet: 1$"
+cache 1 purge "$account"
+ok "it keeps the account" complained "$account stays: changes not made on the server yet: 1;"
+ok "really" test -e "$store" -a -e "$work/cache/$account.bodies"
+python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("UPDATE intents SET uid = 998")
+db.commit()' "$store"
+cache 1 verify
+ok "damage is found" said "^$account: changes that are damaged and will not be made on the server: 1$"
+cache 0 purge "$account"
+ok "one that is damaged keeps nothing; the file stays, which is said" \
+    said "^$account.drafts stays: files written and not sent: 1 \(18\)$"
+same "and nothing else" "$account.drafts" "$(find "$work/cache" -maxdepth 1 -name "$account.*" -printf '%f\n' | grep -v bodies2)"
+mount_start rw
+ok "the next mount has it" grep -q "Subject: local" "$mnt/INBOX/.local"
+rm "$mnt/INBOX/.local" || failed "removing it"
+mount_stop
+cache 0 purge --all
+cache 0
+same "then nothing is kept" "" "$(<"$work/out")"
+
 for wrong in "list more" "frobnicate" "verify a b" "--frobnicate" "-o poll=3" "-o cache_dir"; do
     # shellcheck disable=SC2086
     cache 2 $wrong

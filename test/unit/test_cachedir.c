@@ -232,6 +232,117 @@ START_TEST(files_that_are_no_stores)
 }
 END_TEST
 
+/* ---- what the server does not have -------------------------------------------------------------------- */
+
+START_TEST(files_that_are_not_sent_are_counted)
+{
+    write_sample();
+    put_dir(NAME ".drafts");
+    put_file(NAME ".drafts/1", "12345");
+    put_file(NAME ".drafts/1.place", "x");
+    put_file(NAME ".drafts/2", "never closed");
+    put_file(NAME ".drafts/3.place", "no bytes");
+    put_file(NAME ".drafts/4.place.new", "x");
+    put_file(NAME ".drafts/4", "x");
+    put_file(NAME ".drafts/notes", "not ours");
+    put_dir(NAME ".drafts2");
+    put_file(NAME ".drafts2/17", "123");
+    put_file(NAME ".drafts2/17.place", "x");
+    put_dir("sent@host_143.drafts"); /* all was sent */
+    put_file("sent@host_143.drafts/1", "1");
+    put_dir("only@host_143.drafts16");
+    put_file("only@host_143.drafts16/9", "1");
+    put_file("only@host_143.drafts16/9.place", "x");
+    put_dir("odd@host_143.drafts2x");
+    put_dir("odd@host_143.drafts100");
+    put_file("odd@host_143.drafts", "no directory");
+    const struct cachedir_account *found = account(NAME);
+    ck_assert_uint_eq(cachedir.count, 2);
+    ck_assert(found->drafts == 2 && found->drafts_bytes == 8);
+    found = cachedir_find(&cachedir, "only@host_143");
+    ck_assert(found->drafts == 1 && found->drafts_bytes == 1 && !found->store_bytes);
+}
+END_TEST
+
+START_TEST(purging_leaves_what_is_not_sent)
+{
+    write_sample();
+    put_dir(NAME ".drafts");
+    put_file(NAME ".drafts/1", "12345");
+    put_file(NAME ".drafts/1.place", "x");
+    account(NAME);
+    ck_assert_int_eq(cachedir_purge(&cachedir, NAME, on_removed, NULL, &err), IMAP_OK);
+    ck_assert_str_eq(heard, NAME ".db removed\n" NAME ".db.lock removed\n");
+    ck_assert(is_there(NAME ".drafts/1") && is_there(NAME ".drafts/1.place"));
+    ck_assert_uint_eq(account(NAME)->drafts, 1);
+}
+END_TEST
+
+static void write_changes(void)
+{
+    struct changes changes = {0};
+    struct intent intent = {.number = 1, .kind = INTENT_DELETE, .from = "INBOX", .to = "", .file = ""};
+    struct store *store = open_here();
+    changes_intend(&changes, &intent);
+    intent.number = 2;
+    changes_intend(&changes, &intent);
+    store_post(store, &changes);
+    store_close(&store);
+}
+
+START_TEST(changes_that_are_not_made_keep_their_account)
+{
+    struct changes changes = {0};
+    write_sample();
+    put_dir(NAME ".bodies");
+    put_file(NAME ".bodies/1", "body");
+    write_changes();
+    account(NAME);
+    ck_assert_int_eq(cachedir_look(&cachedir, NAME, &content, &err), IMAP_OK);
+    ck_assert(content.changes == 2 && !content.changes_damaged && content.messages == ROWS);
+    ck_assert_int_eq(cachedir_verify(&cachedir, NAME, on_damaged, NULL, &content, &err), IMAP_OK);
+    ck_assert(content.changes == 2 && !content.changes_damaged);
+    ck_assert_int_eq(cachedir_purge(&cachedir, NAME, on_removed, NULL, &err), IMAP_USAGE);
+    ck_assert_ptr_nonnull(strstr(err.text, "yet: 2;"));
+    ck_assert_str_eq(heard, "");
+    ck_assert(is_there(NAME ".bodies/1"));
+    expect_sample(); /* nobody has its lock */
+    struct store *store = open_here();
+    changes_unintend(&changes, 1);
+    changes_unintend(&changes, 2);
+    store_post(store, &changes);
+    store_close(&store);
+    ck_assert_int_eq(cachedir_purge(&cachedir, NAME, on_removed, NULL, &err), IMAP_OK);
+    ck_assert(!is_there(NAME ".db"));
+}
+END_TEST
+
+START_TEST(damaged_changes_are_found)
+{
+    write_sample();
+    write_changes();
+    ck_assert_int_eq(run_sql("UPDATE intents SET uid = 7 WHERE number = 2"), SQLITE_OK);
+    account(NAME);
+    ck_assert_int_eq(cachedir_verify(&cachedir, NAME, on_damaged, NULL, &content, &err), IMAP_OK);
+    ck_assert(content.changes == 1 && content.changes_damaged == 1 && !content.damaged);
+    ck_assert_int_eq(ask("SELECT count(*) FROM intents"), 2); /* it was only looked at */
+}
+END_TEST
+
+START_TEST(a_store_that_cannot_be_read_is_removed)
+{
+    write_sample();
+    write_changes();
+    ck_assert_int_eq(run_sql("PRAGMA user_version = 2"), SQLITE_OK); /* that knew of no changes */
+    account(NAME);
+    ck_assert_int_eq(cachedir_purge(&cachedir, NAME, on_removed, NULL, &err), IMAP_OK);
+    put_file(NAME ".db", "garbage that is no database at all, and longer than the head of one would be: "
+                         "SQLite looks at its first hundred bytes before it says so");
+    ck_assert_int_eq(cachedir_purge(&cachedir, NAME, on_removed, NULL, &err), IMAP_OK);
+    ck_assert(!is_there(NAME ".db"));
+}
+END_TEST
+
 /* ---- purging ------------------------------------------------------------------------------------------ */
 
 START_TEST(all_of_one_account_and_nothing_else)
@@ -328,6 +439,11 @@ int main(void)
     tcase_add_test(tcase, every_damage_is_found);
     tcase_add_test(tcase, a_mailbox_is_named_as_its_path);
     tcase_add_test(tcase, files_that_are_no_stores);
+    tcase_add_test(tcase, files_that_are_not_sent_are_counted);
+    tcase_add_test(tcase, purging_leaves_what_is_not_sent);
+    tcase_add_test(tcase, changes_that_are_not_made_keep_their_account);
+    tcase_add_test(tcase, damaged_changes_are_found);
+    tcase_add_test(tcase, a_store_that_cannot_be_read_is_removed);
     tcase_add_test(tcase, all_of_one_account_and_nothing_else);
     tcase_add_test(tcase, what_is_not_ours_stays);
     tcase_add_test(tcase, a_directory_elsewhere_is_not_entered);

@@ -245,7 +245,7 @@ START_TEST(read_only_mounts_have_no_files)
     status = sample();
     status.read_write = true;
     text = text_of(&status);
-    holds(text, "not on the server: 0 files, 0 bytes (0)\nlocal files: 0\n");
+    holds(text, "files not on the server: 0, 0 bytes (0)\nlocal files: 0\n");
     free(text);
 }
 END_TEST
@@ -273,7 +273,7 @@ START_TEST(files_that_are_not_on_the_server)
     status.drafts[3] = (struct status_draft){.path = strdup("z.eml"), .state = STATUS_EMPTY};
     char *text = text_of(&status);
     holds(text,
-          "not on the server: 60 files, 310001 bytes (303K), 1 not sent, 57 sending, 1 writing, 1 empty\n"
+          "files not on the server: 60, 310001 bytes (303K), 1 not sent, 57 sending, 1 writing, 1 empty\n"
           "local files: 2\n"
           "   size  date                 state     name\n"
           "   303K  2025-11-21 10:39:00  not sent  Archive/a?b.eml\n"
