@@ -10,6 +10,15 @@
 #include "mailbox_internal.h"
 #include "sync.h"
 
+static char *put_before(const char *path, char *end, const char *part)
+{
+    for (size_t i = strlen(part); i;)
+        *--end = part[--i];
+    if (end > path)
+        *--end = '/';
+    return end;
+}
+
 /* "2024/5.eml" where it is in Archive/2024, from Archive; what is not below that is named as from the top. */
 static char *path_from(const struct mailbox *from, const struct mailbox *mailbox, const char *file)
 {
@@ -18,19 +27,10 @@ static char *path_from(const struct mailbox *from, const struct mailbox *mailbox
         len += strlen(at->file) + 1;
     char *path = imap_xcalloc(len + 1, 1);
     char *end = path + (len ? len - 1 : 0);
-    if (*file) {
-        end -= strlen(file);
-        memcpy(end, file, strlen(file));
-        if (end > path)
-            *--end = '/';
-    }
-    for (const struct mailbox *at = mailbox; at->parent && at != from; at = at->parent) {
-        const size_t part = strlen(at->file);
-        end -= part;
-        memcpy(end, at->file, part);
-        if (end > path)
-            *--end = '/';
-    }
+    if (*file)
+        end = put_before(path, end, file);
+    for (const struct mailbox *at = mailbox; at->parent && at != from; at = at->parent)
+        end = put_before(path, end, at->file);
     return path;
 }
 
