@@ -230,7 +230,7 @@ mount_start rw
 settled() {
     [ "$(copies Archive "$src/1.eml")" = "$before" ] && ! grep -q '^unclear 1' "$work"/cache/*.drafts/*.place 2>/dev/null
 }
-ok "nothing is sent twice" settled
+ok "nothing is sent twice" await 15 settled
 if [ -e "$mnt/Archive/killed.eml" ]; then
     ok "what was written is there" cmp "$src/1.eml" "$mnt/Archive/killed.eml"
     rm "$mnt/Archive/killed.eml"
