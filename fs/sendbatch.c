@@ -69,6 +69,8 @@ static void end_with(const struct letter *letter, const struct imap_result *all,
     struct imap_error err = *all->error;
     const struct imap_result result = {.status = status, .error = &err};
     err.status = status;
+    if (status == IMAP_UNSURE)
+        err.sys_errno = 0; /* it was out in part only: if it was not kept by now it will not be */
     append_ended_locked(letter->draft, &result);
 }
 
