@@ -3,7 +3,8 @@
  * One thread reads drafts and makes commands of them; their answers come on the connections' threads.
  *
  *      LOCAL, FAILED --draft_send_locked--> SENDING --OK and APPENDUID--> over: a message
- *                                              | NO, or certainly not sent: FAILED
+ *                                              | NO, or certainly not sent: FAILED; but with others in one command:
+ *                                              |   looked for (that is not unclear), and sent by itself
  *                                              | lost, or OK without APPENDUID: its mailbox is listed anew
  *                                              v
  *                        each message that may be it is compared: one is the same: over
