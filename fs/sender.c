@@ -22,7 +22,7 @@
 #include "thread.h"
 
 #define UNDER_WAY_MAX 100u /* no further command while so many are under way */
-#define APPENDS_MAX 4u       /* for one mailbox, where what waits can go together */
+#define APPENDS_MAX 4u     /* for one mailbox, where what waits can go together */
 
 struct chore {
     enum sender_chore what;
