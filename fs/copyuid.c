@@ -85,3 +85,23 @@ uint32_t copyuid_find(const char *args, uint32_t uid)
     }
     return 0;
 }
+
+static bool is_among(const uint32_t *uids, size_t count, uint32_t uid)
+{
+    while (count && uids[count - 1] != uid)
+        count--;
+    return count != 0;
+}
+
+bool appenduid_read(const char *args, uint32_t *uids_out, size_t count)
+{
+    const char *set = word_after(args);
+    if (size_of(set, '\0') != count)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        uids_out[i] = at_index(set, i);
+        if (is_among(uids_out, i, uids_out[i]))
+            return false;
+    }
+    return true;
+}

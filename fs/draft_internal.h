@@ -40,6 +40,7 @@ struct draft {
     bool late;         /* and may yet: the server did not answer in time */
     bool acknowledged; /* it has arrived, and only its UID is not known */
     bool look_counts;  /* the listing that look waits for began after look_ms */
+    bool alone;        /* goes with no others: they were refused together, and each wants its own answer */
     enum send_step step;
     unsigned attempts;
     uint32_t candidate;   /* the message that is to be compared with it; 0: none */

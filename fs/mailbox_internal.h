@@ -56,6 +56,7 @@ struct mailbox {
 
     struct wait_queue waits; /* for a fresh listing */
     struct sync *sync;       /* running or queued, else NULL */
+    unsigned appends;        /* commands under way that drafts wait for, so as to go together: sender.c */
 
     void *bodies; /* fetcher's and scan's; made by them when first needed */
 };

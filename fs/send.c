@@ -3,7 +3,8 @@
  * One thread reads drafts and makes commands of them; their answers come on the connections' threads.
  *
  *      LOCAL, FAILED --draft_send_locked--> SENDING --OK and APPENDUID--> over: a message
- *                                              | NO, or certainly not sent: FAILED
+ *                                              | NO, or certainly not sent: FAILED; but with others in one command:
+ *                                              |   looked for (that is not unclear), and sent by itself
  *                                              | lost, or OK without APPENDUID: its mailbox is listed anew
  *                                              v
  *                        each message that may be it is compared: one is the same: over
@@ -188,9 +189,17 @@ void append_ended_locked(struct draft *draft, const struct imap_result *result)
     }
 }
 
+void send_apart_locked(struct draft *draft, bool maybe)
+{
+    draft->attempts = 1; /* its place is saved; and for an answer of its own it has not been tried */
+    draft->alone = true;
+    draft->not_before_ms = 0;
+    send_step_locked(draft, maybe ? SEND_LOOK : SEND_APPEND);
+}
+
 void compare_ended_locked(struct draft *draft, const struct imap_result *result, bool same)
 {
-    if (result->status == IMAP_OK && same)
+    if (result->status == IMAP_OK && same && !sendlook_is_anothers_locked(draft, draft->candidate))
         send_arrived_locked(draft, draft->mailbox->uidvalidity, draft->candidate);
     else if (result->status == IMAP_OK || result->status == IMAP_GONE)
         sendlook_on_locked(draft);
@@ -236,8 +245,12 @@ void send_take_step_locked(struct draft *draft)
         failed(draft);
         return;
     }
+    if (draft->step == SEND_APPEND) {
+        sendbatch_append_locked(draft);
+        return;
+    }
     account_unlock(account);
-    status = draft->step == SEND_COMPARE ? sendcmd_compare(draft, &err) : sendcmd_append(draft, &err);
+    status = sendcmd_compare(draft, &err);
     account_lock(account);
     if (status)
         send_fail_locked(draft, &err);
@@ -284,7 +297,7 @@ bool draft_send_locked(struct draft *draft, struct wait *wait)
         draft->uidnext = draft->mailbox->uidnext;
     }
     draft->state = DRAFT_SENDING;
-    draft->late = false;
+    draft->late = draft->alone = false;
     draft->attempts = 0;
     draft->not_before_ms = 0;
     draft->lost_ms = model_now_ms(); /* by an earlier attempt, if it is unclear */

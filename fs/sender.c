@@ -5,6 +5,10 @@
  *
  * A draft is in the queue at most once. What is to be done when its turn comes is told by to_save and step_due, which
  * are taken back before it is done: so what is asked for while it is being done is done again, and nothing twice.
+ *
+ * It does not wait for answers, but for two things. Files are open for what is under way, so there is a limit to that.
+ * And what is for one mailbox goes together where the server takes it so: while a few commands for it are under way, more
+ * gathers. Drafts of one mailbox go in the order in which they were queued.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -16,6 +20,9 @@
 #include "../imap/mem.h"
 #include "send_internal.h"
 #include "thread.h"
+
+#define UNDER_WAY_MAX 100u /* no further command while so many are under way */
+#define APPENDS_MAX 4u     /* for one mailbox, where what waits can go together */
 
 struct chore {
     enum sender_chore what;
@@ -32,6 +39,7 @@ struct sender {
     struct draft *queue, **queue_tail;
     struct chore *chores;
     size_t chore_count, chore_capacity;
+    unsigned open; /* drafts whose files are read by commands under way */
 };
 
 bool sender_stopped_locked(const struct sender *sender)
@@ -51,6 +59,18 @@ void sender_enqueue_locked(struct draft *draft)
         sender->queue_tail = &draft->send_next;
     }
     pthread_cond_signal(&sender->work);
+}
+
+/* Its turn has not come: it stays before those that came after it. */
+static void put_back(struct sender *sender, struct draft *draft)
+{
+    if (draft->queued)
+        return;
+    draft->queued = true;
+    draft->send_next = sender->queue;
+    sender->queue = draft;
+    if (!draft->send_next)
+        sender->queue_tail = &draft->send_next;
 }
 
 static void unqueue(struct sender *sender, struct draft **link)
@@ -106,6 +126,20 @@ static bool is_early(const struct draft *draft, int64_t now)
     return draft->step_due && draft->step == SEND_LOOK && !draft->acknowledged && draft->not_before_ms > now;
 }
 
+static bool is_to_be_sent(const struct draft *draft)
+{
+    return draft->step_due && draft->step == SEND_APPEND && !draft->unclear && send_wanted_locked(draft);
+}
+
+/* What is under way is to be answered first. */
+static bool is_held(const struct draft *draft)
+{
+    const bool appends = is_to_be_sent(draft);
+    if (draft->drafts->sender->open >= UNDER_WAY_MAX)
+        return appends || (draft->step_due && draft->step == SEND_COMPARE);
+    return appends && !draft->alone && draft->mailbox->appends >= APPENDS_MAX;
+}
+
 static void serve(struct draft *draft)
 {
     draft->served = true;
@@ -115,12 +149,56 @@ static void serve(struct draft *draft)
         draft->to_save = true;
     if (draft->to_save)
         save(draft);
-    if (draft->step_due && !is_early(draft, model_now_ms()))
+    if (draft->step_due && !is_early(draft, model_now_ms()) && !is_held(draft))
         send_take_step_locked(draft);
     else if (draft->step_due)
-        sender_enqueue_locked(draft);
+        put_back(draft->drafts->sender, draft);
+    sender_release_locked(draft);
+}
+
+void sender_release_locked(struct draft *draft)
+{
     draft->served = false;
     draft_settle_locked(draft);
+}
+
+/* The first of those that are to be sent to the same mailbox. */
+static struct draft **next_for(struct sender *sender, const struct mailbox *mailbox)
+{
+    struct draft **link = &sender->queue;
+    while (*link && !(is_to_be_sent(*link) && (*link)->mailbox == mailbox))
+        link = &(*link)->send_next;
+    return link;
+}
+
+struct draft *sender_companion_locked(const struct draft *draft, uint64_t room)
+{
+    struct sender *sender = draft->drafts->sender;
+    struct draft **link = next_for(sender, draft->mailbox), *companion = *link;
+    if (!companion || companion->alone || companion->size > room || sender->stop)
+        return NULL;
+    unqueue(sender, link);
+    companion->served = true;
+    companion->to_save |= !companion->attempts;
+    if (companion->to_save)
+        save(companion);
+    companion->step_due = false;
+    return companion;
+}
+
+void sender_begun_locked(struct sender *sender, struct mailbox *together, unsigned drafts)
+{
+    sender->open += drafts;
+    if (together)
+        together->appends++;
+}
+
+void sender_ended_locked(struct sender *sender, struct mailbox *together, unsigned drafts)
+{
+    sender->open -= drafts;
+    if (together)
+        together->appends--;
+    pthread_cond_signal(&sender->work);
 }
 
 static void do_chores(struct sender *sender)
@@ -150,9 +228,10 @@ static struct draft **first_due(struct sender *sender, int64_t *due_out)
     *due_out = INT64_MAX;
     for (struct draft **link = &sender->queue; *link; link = &(*link)->send_next) {
         const struct draft *draft = *link;
-        if (!is_early(draft, now) || draft->to_save)
+        const bool early = is_early(draft, now);
+        if ((!early && !is_held(draft)) || draft->to_save)
             return link;
-        if (draft->not_before_ms < *due_out)
+        if (early && draft->not_before_ms < *due_out)
             *due_out = draft->not_before_ms;
     }
     return NULL;

@@ -7,6 +7,7 @@
  * byte by byte; without it, each of both.
  */
 #include <stddef.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "send_internal.h"
@@ -29,6 +30,14 @@ static bool may_be(const struct draft *draft, const struct message *message, boo
     return is_new ? size || date : size && date;
 }
 
+bool sendlook_is_anothers_locked(const struct draft *draft, uint32_t uid)
+{
+    const struct mailbox *mailbox = draft->mailbox;
+    const char *name =
+        mailbox->written_uidvalidity == mailbox->uidvalidity ? written_name(mailbox->written, uid) : NULL;
+    return name && strcmp(name, draft->name) != 0;
+}
+
 /* The next message that may be it; false when there is none. */
 static bool next_candidate(struct draft *draft)
 {
@@ -41,7 +50,7 @@ static bool next_candidate(struct draft *draft)
         after = draft->candidate;
     while (mailbox_next_locked(mailbox, after, &hint, &message)) {
         after = message.uid;
-        if (!may_be(draft, &message, bounded))
+        if (!may_be(draft, &message, bounded) || sendlook_is_anothers_locked(draft, message.uid))
             continue;
         draft->candidate = message.uid;
         return true;
@@ -122,6 +131,9 @@ static void on_listed(struct wait *wait, const struct imap_error *err)
         sendlook_on_locked(draft);
     else if (draft->acknowledged)
         send_arrived_locked(draft, 0, 0);
+    else if (
+        !draft->unclear) /* it was refused with others, and the mailbox may be one that is only written to */
+        send_again_locked(draft, err);
     else if (may_come_back(draft, err))
         send_step_locked(draft, SEND_LOOK);
     else

@@ -12,6 +12,7 @@
  * 3. The state is told to the pool before the commands of a lost line are failed, so that what their
  *    callbacks submit finds its way around this connection.
  */
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 
@@ -290,8 +291,12 @@ static bool turn(struct imap_conn *conn, struct imap_error *why)
         return false;
     if (told & IMAP_LINE_WOKEN)
         imap_net_wake_drain(conn->wake_fd);
-    if (imap_line_receive(line, why) != IMAP_OK || imap_line_check_silence(line, why) != IMAP_OK)
+    if (imap_line_receive(line, why) != IMAP_OK)
         return false;
+    if (imap_line_check_silence(line, why) != IMAP_OK) {
+        why->sys_errno = ETIMEDOUT; /* it may yet do what it was asked for */
+        return false;
+    }
     notice_deselection(conn);
     imap_conn_idle_tell(conn);
     if (conn->stuck) {

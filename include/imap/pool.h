@@ -14,7 +14,7 @@
  * A lost line is dialled again, at once and then with growing pauses (1 s to 60 s). Work waits for the first
  * attempt, at most the endpoint's timeout; if it fails, all work does at once, with IMAP_AGAIN, until a connection is
  * back. A command that was in flight when the line was lost fails with IMAP_AGAIN or IMAP_UNSURE: repeating it is the
- * caller's decision.
+ * caller's decision. sys_errno ETIMEDOUT: the line did not end, but the server had not answered for the endpoint's timeout.
  *
  * Threads: every function may be called from any thread, from within the callbacks too (but for
  * imap_pool_free). Callbacks run on the thread of their connection, without any lock of the pool; the

@@ -137,7 +137,7 @@ for n in {1..200}; do
     message "$n" 600 >"$src/many/m$n.eml"
     touch -d "@$((1000000000 + n))" "$src/many/m$n.eml"
 done
-ok "mkdir" within 20 mkdir "$mnt/Synced" "$mnt/Unpacked"
+ok "mkdir" within 20 mkdir "$mnt/Synced" "$mnt/Unpacked" "$mnt/Beside"
 ok "rsync" within 60 rsync -a "$src/many/" "$mnt/Synced/"
 same "of 200" 200 "$(count Synced)"
 same "their dates" "$(for n in {1..200}; do TZ=UTC0 date -d "@$((1000000000 + n))" '+%F %T'; done)" "$(fetch Synced date.received | sort)"
@@ -145,6 +145,11 @@ rsync_again=$(within 60 rsync -ain "$src/many/" "$mnt/Synced/" | grep -c '^>f')
 same "a second rsync has nothing to do" 0 "$rsync_again"
 ok "tar" within 60 bash -c "tar -C '$src/many' -c . | tar -C '$mnt/Unpacked' -x"
 same "of 200" 200 "$(count Unpacked)"
+ok "by 20 programs side by side" within 60 bash -c "ls '$src/many' | xargs -P 20 -I '{}' cp -p '$src/many/{}' '$mnt/Beside/'"
+same "of 200" 200 "$(count Beside)"
+ok "each under its name, as it was written" within 60 diff -r "$src/many" "$mnt/Beside"
+same "with its date" "$(stat -c '%n %Y' "$src"/many/*.eml | sed 's/.*many.//')" \
+    "$(stat -c '%n %Y' "$mnt"/Beside/*.eml | sed 's/.*Beside.//')"
 for n in 1 77 200; do
     same "m$n.eml once in each" "1 1" "$(copies Synced "$src/many/m$n.eml") $(copies Unpacked "$src/many/m$n.eml")"
 done

@@ -26,6 +26,7 @@ struct log_entry {
 struct ask {
     struct world *world;
     enum imap_status status;
+    int sys_errno;
     unsigned done, responses;
     char text[240];
 };
@@ -331,6 +332,7 @@ static inline void on_done(void *arg, const struct imap_result *result)
     CHANGE(world, {
         ask->done++;
         ask->status = result->status;
+        ask->sys_errno = result->error->sys_errno;
         snprintf(ask->text, sizeof(ask->text), "%s", result->error->text);
         world->answered++;
     });

@@ -42,5 +42,39 @@ START_TEST(what_makes_no_sense_is_not_believed)
 }
 END_TEST
 
+START_TEST(appenduid_is_in_the_order_of_the_messages)
+{
+    uint32_t uids[3] = {0};
+    ck_assert(appenduid_read("38505 3955", uids, 1));
+    ck_assert_uint_eq(uids[0], 3955);
+    ck_assert(appenduid_read("38505 3961:3962,3955", uids, 3));
+    ck_assert_uint_eq(uids[0], 3961);
+    ck_assert_uint_eq(uids[1], 3962);
+    ck_assert_uint_eq(uids[2], 3955);
+}
+END_TEST
+
+START_TEST(appenduid_must_have_as_many_as_messages_were_sent)
+{
+    static const char *const wrong[] = {"",
+                                        "1",
+                                        "1 ",
+                                        "1 2",
+                                        "1 2:3",
+                                        "1 2:5",
+                                        "1 2,3,x",
+                                        "1 2,3,0",
+                                        "1 2,2,3",
+                                        "1 4:5,5",
+                                        "1 2:4 7",
+                                        "1 2,3,4294967296",
+                                        "1 1:4294967295"};
+    uint32_t uids[3];
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(!appenduid_read(wrong[i], uids, 3), "%s", wrong[i]);
+}
+END_TEST
+
 UNIT_MAIN("copyuid", the_example_of_the_rfc, the_order_is_the_one_written, billions_cost_nothing,
-          what_makes_no_sense_is_not_believed)
+          what_makes_no_sense_is_not_believed, appenduid_is_in_the_order_of_the_messages,
+          appenduid_must_have_as_many_as_messages_were_sent)

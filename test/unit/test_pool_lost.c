@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool when lines are lost, stall or cannot be had: every command ends exactly once, in time. */
+#include <errno.h>
 #include <limits.h>
 
 #include "pool_help.h"
@@ -314,6 +315,20 @@ START_TEST(submitting_is_no_sign_of_life)
 }
 END_TEST
 
+/* It may yet do what it was asked for, so whoever asked is to know that the line did not end. */
+START_TEST(a_silent_server_is_told_from_a_line_that_ended)
+{
+    struct world *world = impatient(1, 400);
+
+    await_ask(ask_noop(world, "A", 0, 0), IMAP_OK);
+    CHANGE(world, world->gate_closed = true);
+    struct ask *ask = ask_noop(world, "A", 0, 0);
+    await_ask(ask, IMAP_AGAIN);
+    ck_assert_int_eq(ask->sys_errno, ETIMEDOUT);
+    world_free(world);
+}
+END_TEST
+
 /* ---- outages ------------------------------------------------------------------------------------------ */
 
 /* Refused connections, counted: pauses of 50, 100, 200, 200 ... ms, each three quarters to five. */
@@ -507,6 +522,7 @@ int main(void)
     tcase_add_test(tcase, a_lost_watcher_is_no_outage);
     tcase_add_test(tcase, a_stall_within_a_literal);
     tcase_add_test(tcase, submitting_is_no_sign_of_life);
+    tcase_add_test(tcase, a_silent_server_is_told_from_a_line_that_ended);
     tcase_add_test(tcase, attempts_become_rare);
     tcase_add_test(tcase, a_flapping_server_is_not_hammered);
     tcase_add_test(tcase, a_lane_makes_room_for_the_watcher);
