@@ -8,7 +8,7 @@
 # Users are user, friend and the administrator cyrus, all with the one password; mailboxes are parted by "/". Needs
 # Debian's cyrus-common and sasl2-bin, and the programs of its cyrus-imapd, which excludes other servers: they are
 # looked for in /usr/lib/cyrus/bin and in build/cyrus, where contrib/check unpacks them (or in CYRUS_IMAPD, the path
-# of imapd). "cyrus.sh start" ends with 77 where one is missing.
+# of imapd); with CYRUS_PORT the port is that one, TLS has the next. "cyrus.sh start" ends with 77 where one is missing.
 set -euo pipefail
 # shellcheck source=test/support/serverlib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/serverlib.sh"
@@ -132,7 +132,7 @@ make_users() {
 launch() {
     local dir=$1 name=$2 try port master
     for try in {1..20}; do
-        port=$(random_port)
+        port=${CYRUS_PORT:-$(random_port)}
         if is_taken "$port" || is_taken $((port + 1)); then
             continue
         fi
