@@ -21,7 +21,7 @@ import sys
 import time
 from datetime import datetime
 
-imaplib._MAXLINE = 10_000_000
+imaplib._MAXLINE = 10_000_000  # of a LIST, say
 
 
 def encode(name):
