@@ -9,7 +9,8 @@
 # Debian's cyrus-common and sasl2-bin, and the programs of its cyrus-imapd, which excludes other servers: they are
 # looked for in /usr/lib/cyrus/bin and in build/cyrus, where contrib/check unpacks them (or in CYRUS_IMAPD, the path
 # of imapd). "cyrus.sh start" ends with 77 where one is missing. Environment: CYRUS_PORT (a port to keep; TLS has the
-# next one), CYRUS_NAMES=classic (mailboxes are parted by "." and lie below "INBOX.").
+# next one), CYRUS_NAMES=classic (mailboxes are parted by "." and lie below "INBOX."),
+# CYRUS_CONF (more configuration text).
 set -euo pipefail
 # shellcheck source=test/support/serverlib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/serverlib.sh"
@@ -96,6 +97,7 @@ delete_mode: immediate
 popminpoll: 0
 failedloginpause: 0
 maxlogins_per_user: 0
+${CYRUS_CONF:-}
 END
 }
 
