@@ -72,6 +72,7 @@ static enum imap_code code_in_words(const char *text)
         {"Mailbox already exists", IMAP_CODE_ALREADYEXISTS},
         {"Invalid mailbox name", IMAP_CODE_CANNOT},
         {"Operation is not supported on mailbox", IMAP_CODE_CANNOT},
+        {"SPECIAL-USE flag conflict", IMAP_CODE_CANNOT}, /* to DELETE, which keeps such mailboxes */
         {"Mailbox is locked", IMAP_CODE_INUSE},
         {"Mailbox is currently reserved", IMAP_CODE_INUSE},
         {"Over quota", IMAP_CODE_OVERQUOTA},
