@@ -31,6 +31,8 @@ void send_take_step_locked(struct draft *draft);
 /* It has something to do for the draft. */
 void sender_enqueue_locked(struct draft *draft);
 bool sender_stopped_locked(const struct sender *sender);
+/* A chore, too: whether the message that it has become is what it was (sendcheck.h). */
+void sender_check_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid);
 
 /* ---- sendlook.c ---- */
 

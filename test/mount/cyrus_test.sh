@@ -87,6 +87,11 @@ same "under its name" "7 copy letter" "$(listed Archive | tr ' ' '\n' | sort | p
 ok "with its number, too" cmp Archive/letter.eml Archive/3.eml
 printf 'Subject: nul\r\n\r\na\0b\r\n' >Archive/nul.eml
 same "NUL in a body" "$(printf 'Subject: nul\r\n\r\na\0b\r\n' | sha256sum | cut -d ' ' -f 1)" "$(server_sum Archive 4)"
+printf 'Subject: Gr\374\337e\r\n\r\n\344\r\n' >Archive/latin1.eml
+same "Cyrus makes X of what is not ASCII in a header, which the mount does not hide" $'Subject: GrXXe\r\n\r\n\344\r' \
+    "$(cat Archive/latin1.eml)"
+ok "nor the log" await 10 grep -q 'has changed message 5 of mailbox Archive, .* latin1.eml' "$daemon_log"
+rm Archive/latin1.eml
 ok "setting flags" setfattr -n user.imap.flags -v '\Seen \Flagged work' INBOX/10.eml
 ok "adding" setfattr -n user.imap.flags -v '+\Answered $MDNSent' INBOX/10.eml
 ok "removing" setfattr -n user.imap.flags -v '-work \Seen' INBOX/10.eml
