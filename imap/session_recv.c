@@ -77,6 +77,7 @@ static enum imap_code code_in_words(const char *text)
         {"Mailbox is currently reserved", IMAP_CODE_INUSE},
         {"Over quota", IMAP_CODE_OVERQUOTA},
         {"Message size exceeds fixed limit", IMAP_CODE_TOOBIG},
+        {"Too many user flags in mailbox", IMAP_CODE_CANNOT},
         {"Message contains NUL characters", IMAP_CODE_CANNOT},
         {"Message contains invalid header", IMAP_CODE_CANNOT},
         {"Message contains non-ASCII characters in headers", IMAP_CODE_CANNOT},

@@ -96,6 +96,7 @@ ok "setting flags" setfattr -n user.imap.flags -v '\Seen \Flagged work' INBOX/10
 ok "adding" setfattr -n user.imap.flags -v '+\Answered $MDNSent' INBOX/10.eml
 ok "removing" setfattr -n user.imap.flags -v '-work \Seen' INBOX/10.eml
 same "the server has what is left" '$MDNSent \Answered \Flagged' "$(client flags INBOX 10)"
+refused "Operation not permitted" setfattr -n user.imap.flags -v "$(seq -f k%g 130 | paste -sd ' ')" INBOX/11.eml
 printf 'no header\r\n' >"$work/bad.eml"
 refused "Operation not permitted" cp "$work/bad.eml" Archive/bad.eml
 ok "what is no message for Cyrus stays a file" cmp "$work/bad.eml" Archive/bad.eml
@@ -148,7 +149,12 @@ cd /
 mount_stop
 
 echo "--- from the cache"
-mount_start rw
+client append INBOX "${letters[36]}"
+client say 'SELECT INBOX' 'UID STORE 12 +FLAGS (\Flagged later)' 'UID STORE 13:14 +FLAGS (\Deleted)' 'UID EXPUNGE 13:14' \
+    'RENAME Shown Seen' >/dev/null
+mount_start rw poll=1
+same "what has changed meanwhile is known" "$(client tree)" \
+    "$(cd "$mnt" && within 10 find . -mindepth 1 -type d -printf '%P\n' | sort)"
 state=$(client state INBOX Archive)
 same "another mount shows what is there" "$state" "$(mounted_state INBOX; mounted_state Archive)"
 ok "under its names" cmp "$work/backup/INBOX/9.eml" "$mnt/Archive/letter.eml"
@@ -162,6 +168,18 @@ ok "a message is stored again" await 20 cp "${letters[35]}" "$mnt/Archive/later.
 ok "and there" cmp "${letters[35]}" "$mnt/Archive/later.eml"
 state=$(client state INBOX Archive)
 same "with all the rest" "$state" "$(mounted_state INBOX; mounted_state Archive)"
+mount_stop
+
+echo "--- what each operation does, and how it fails"
+friend() {
+    IMAP_CLIENT_USER=friend client "$@" >/dev/null
+}
+friend say 'CREATE Archive' 'CREATE Archive/2020' 'CREATE Archive/2020/Q1' 'CREATE Empty'
+for mailbox in INBOX Archive Trash; do
+    friend append $mailbox "${letters[@]:0:10}"
+done
+mount_url "imap://friend@localhost:$IMAP_PORT/" tls=none rw
+ok "the table" within 60 python3 "$top/test/mount/posix_test.py" "$mnt"
 mount_stop
 "$cyrus" stop "$work/c"
 
