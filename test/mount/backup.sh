@@ -19,9 +19,13 @@ deleted() {
     sed -n 's/^Number of deleted files: \([0-9]*\).*/\1/p' "$work/stats"
 }
 
-# What it did, but for what a mount does not keep: times of mailboxes, and modes.
+differences() {
+    grep -aE '^([<>ch.][fdLDS][^ ]{9}|\*deleting) ' "$work/stats"
+}
+
+# But for what a mount does not keep: times of mailboxes, and modes.
 changed() {
-    grep -aE '^([<>ch.][fdLDS][^ ]{9}|\*deleting) ' "$work/stats" | grep -aEv '^(\.d\.\.[t.][p.]|\.f\.\.\.p)\.{5} '
+    differences | grep -aEv '^(\.d\.\.[t.][p.]|\.f\.\.\.p)\.{5} '
 }
 
 # What is shown of a directory: name, size, date, flags.

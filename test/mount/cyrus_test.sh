@@ -145,6 +145,7 @@ refused "Permission denied" cp "${letters[34]}" Shown/x.eml
 rm -f Shown/x.eml
 refused "Permission denied" ln INBOX/10.eml Shown/
 refused "Operation not permitted" mkdir 'Other Users'
+refused "Operation not permitted" rmdir Trash
 cd /
 mount_stop
 

@@ -64,6 +64,8 @@ mount_stop
 mount_start rw
 synced "by another mount" --delete "$work/backup/" "$mnt/"
 nothing_more
+synced "without what is not kept" --omit-dir-times --no-perms --delete "$work/backup/" "$mnt/"
+same "no difference at all" "" "$(differences)"
 mount_stop
 same "and is as it was" "$state" "$(client state)"
 
