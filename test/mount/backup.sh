@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # For tests of rsync to and from mounts; sourced behind lib.sh.
 
 # synced WHAT OPTION... FROM TO: a check, that rsync -aX succeeds; what it did is told by those below.

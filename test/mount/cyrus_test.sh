@@ -91,6 +91,7 @@ printf 'Subject: Gr\374\337e\r\n\r\n\344\r\n' >Archive/latin1.eml
 same "Cyrus makes X of what is not ASCII in a header, which the mount does not hide" $'Subject: GrXXe\r\n\r\n\344\r' \
     "$(cat Archive/latin1.eml)"
 ok "nor the log" await 10 grep -q 'has changed message 5 of mailbox Archive, .* latin1.eml' "$daemon_log"
+same "which is the only one" 1 "$(grep -c 'has changed' "$daemon_log")"
 rm Archive/latin1.eml
 ok "setting flags" setfattr -n user.imap.flags -v '\Seen \Flagged work' INBOX/10.eml
 ok "adding" setfattr -n user.imap.flags -v '+\Answered $MDNSent' INBOX/10.eml
