@@ -88,10 +88,9 @@ enum imap_code {
 
 struct imap_error {
     enum imap_status status;
-    int sys_errno; /* 0 when no system call is to blame */
-    enum imap_code
-        code;       /* what the server said, as a code or in words that stand for one; else IMAP_CODE_NONE */
-    char text[240]; /* one line in English, no trailing newline; server text is sanitised */
+    int sys_errno;       /* 0 when no system call is to blame */
+    enum imap_code code; /* by a code of the server, or its words for one; else IMAP_CODE_NONE */
+    char text[240];      /* one line in English, no trailing newline; server text is sanitised */
 };
 
 /* Fills *err (which may be NULL) and returns status, so that `return imap_error_set(...)` reads well. */

@@ -39,7 +39,7 @@ from=$work/mnt2
 mkdir "$from"
 command -v python3 >/dev/null || skip "no python3"
 server_start
-IMAP_PASSWORD=$IMAP_PASSWORD within 60 python3 "$top/test/mount/odd_account.py" "$IMAP_PORT" || failed "filling"
+IMAP_PASSWORD=$IMAP_PASSWORD within 60 python3 -B "$top/test/mount/odd_account.py" "$IMAP_PORT" || failed "filling"
 state=$(client state)
 count=$(grep -c '^    ' <<<"$state")
 ok "there is something ($count)" [ "$count" -gt 100 ]
