@@ -124,7 +124,7 @@ void sender_resume_locked(struct sender *sender);
 /* Nobody holds it any more: what nobody has sent is saved. */
 void sender_left_locked(struct draft *draft);
 /* On its thread, in the order asked for: closes fd (or -1), removes the place, or all files of the draft. */
-enum sender_chore { SENDER_CLOSE, SENDER_FORGET, SENDER_REMOVE };
+enum sender_chore { SENDER_CLOSE, SENDER_FORGET, SENDER_REMOVE, SENDER_CHECK };
 void sender_chore_locked(struct sender *sender, enum sender_chore chore, uint32_t number, int fd);
 
 #endif

@@ -122,6 +122,8 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
     draft->sent = true;
     draft->sent_uidvalidity = uidvalidity;
     draft->sent_uid = uid;
+    if (uid)
+        sender_check_locked(draft, uidvalidity, uid);
     sender_chore_locked(draft->drafts->sender, SENDER_FORGET, draft->number, -1);
     /* Where it was written stays its name; the kernel is told that this is another file now. */
     if (uid)

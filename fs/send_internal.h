@@ -51,6 +51,8 @@ void sender_release_locked(struct draft *draft);
  * there are some, to go together; else NULL. */
 void sender_begun_locked(struct sender *sender, struct mailbox *together, unsigned drafts);
 void sender_ended_locked(struct sender *sender, struct mailbox *together, unsigned drafts);
+/* A chore, too: whether the message that it has become is what it was (sendcheck.h). */
+void sender_check_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid);
 
 /* ---- sendlook.c ---- */
 

@@ -19,6 +19,7 @@
 
 #include "../imap/mem.h"
 #include "send_internal.h"
+#include "sendcheck.h"
 #include "thread.h"
 
 #define UNDER_WAY_MAX 100u /* no further command while so many are under way */
@@ -28,6 +29,7 @@ struct chore {
     enum sender_chore what;
     uint32_t number;
     int fd;
+    struct sendcheck *check;
 };
 
 struct sender {
@@ -82,14 +84,28 @@ static void unqueue(struct sender *sender, struct draft **link)
     draft->queued = false;
 }
 
-void sender_chore_locked(struct sender *sender, enum sender_chore chore, uint32_t number, int fd)
+static void add_chore(struct sender *sender, const struct chore *chore)
 {
     if (sender->chore_count == sender->chore_capacity) {
         sender->chore_capacity = sender->chore_capacity ? 2 * sender->chore_capacity : 16;
         sender->chores = imap_xreallocarray(sender->chores, sender->chore_capacity, sizeof *sender->chores);
     }
-    sender->chores[sender->chore_count++] = (struct chore){.what = chore, .number = number, .fd = fd};
+    sender->chores[sender->chore_count++] = *chore;
     pthread_cond_signal(&sender->work);
+}
+
+void sender_chore_locked(struct sender *sender, enum sender_chore chore, uint32_t number, int fd)
+{
+    add_chore(sender, &(struct chore){.what = chore, .number = number, .fd = fd});
+}
+
+void sender_check_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid)
+{
+    struct sender *sender = draft->drafts->sender;
+    if (!sender->stop)
+        add_chore(sender, &(struct chore){.what = SENDER_CHECK,
+                                          .fd = -1,
+                                          .check = sendcheck_new_locked(draft, uidvalidity, uid)});
 }
 
 /* ---- the thread ------------------------------------------------------------------------------------- */
@@ -206,11 +222,14 @@ static void do_chores(struct sender *sender)
     struct account *account = sender->drafts->account;
     struct chore *chores = sender->chores;
     const size_t count = sender->chore_count;
+    const bool stopped = sender->stop;
     sender->chores = NULL;
     sender->chore_count = sender->chore_capacity = 0;
     account_unlock(account);
     for (size_t i = 0; i < count; i++) {
-        if (chores[i].what == SENDER_CLOSE)
+        if (chores[i].what == SENDER_CHECK)
+            sendcheck_run(chores[i].check, !stopped);
+        else if (chores[i].what == SENDER_CLOSE)
             close(chores[i].fd);
         else if (chores[i].what == SENDER_FORGET)
             draftfile_forget(sender->drafts, chores[i].number);

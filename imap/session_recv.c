@@ -60,17 +60,48 @@ static bool is_overload(const struct imap_response *response)
     return response->type == IMAP_RESP_BAD && strcasestr(text->text, "throttled");
 }
 
+/* Cyrus up to 3.6 says why in words that are always the same, but not by a code. */
+static enum imap_code code_in_words(const char *text)
+{
+    static const struct {
+        const char *words;
+        enum imap_code code;
+    } known[] = {
+        {"Permission denied", IMAP_CODE_NOPERM},
+        {"Mailbox does not exist", IMAP_CODE_NONEXISTENT},
+        {"Mailbox already exists", IMAP_CODE_ALREADYEXISTS},
+        {"Invalid mailbox name", IMAP_CODE_CANNOT},
+        {"Operation is not supported on mailbox", IMAP_CODE_CANNOT},
+        {"SPECIAL-USE flag conflict", IMAP_CODE_CANNOT}, /* to DELETE, which keeps such mailboxes */
+        {"Mailbox is locked", IMAP_CODE_INUSE},
+        {"Mailbox is currently reserved", IMAP_CODE_INUSE},
+        {"Over quota", IMAP_CODE_OVERQUOTA},
+        {"Message size exceeds fixed limit", IMAP_CODE_TOOBIG},
+        {"Too many user flags in mailbox", IMAP_CODE_CANNOT},
+        {"Message contains NUL characters", IMAP_CODE_CANNOT},
+        {"Message contains invalid header", IMAP_CODE_CANNOT},
+        {"Message contains non-ASCII characters in headers", IMAP_CODE_CANNOT},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(text, known[i].words) == 0)
+            return known[i].code;
+    return IMAP_CODE_NONE;
+}
+
 static enum imap_status set_refusal(const struct imap_command *command, const struct imap_response *response,
                                     struct imap_error *err)
 {
     enum imap_status status = IMAP_NO;
-    if (response->text.code == IMAP_CODE_NONEXISTENT)
+    enum imap_code code = response->text.code;
+    if (code == IMAP_CODE_NONE && response->type == IMAP_RESP_NO)
+        code = code_in_words(response->text.text);
+    if (code == IMAP_CODE_NONEXISTENT)
         status = IMAP_GONE;
     else if (is_overload(response))
         status = IMAP_AGAIN;
     const char *reason = *response->text.text ? response->text.text : "refused without a reason";
     imap_error_set(err, status, "%s: %s", *command->verb->name ? command->verb->name : "command", reason);
-    err->code = response->text.code;
+    err->code = code;
     return status;
 }
 

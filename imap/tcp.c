@@ -36,8 +36,23 @@ static void tcp_close(struct imap_transport *transport)
     free(transport);
 }
 
+/*
+ * A server that leaves Nagle's algorithm on (Cyrus) sends the second of two answers when the first is
+ * acknowledged, which the kernel would put off for 40 ms: so it is, once all is read. The kernel forgets
+ * that again whenever we send.
+ */
+static ssize_t tcp_read(struct imap_transport *transport, void *buf, size_t size, struct imap_error *err)
+{
+    static const int on = 1;
+    const ssize_t n = imap_net_read(transport, buf, size, err);
+
+    if (n == -1)
+        setsockopt(transport->read_fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+    return n;
+}
+
 static const struct imap_transport_ops tcp_ops = {
-    .read = imap_net_read,
+    .read = tcp_read,
     .write = imap_net_write,
     .buffered = imap_net_buffered,
     .close = tcp_close,

@@ -89,7 +89,7 @@ enum imap_code {
 struct imap_error {
     enum imap_status status;
     int sys_errno;       /* 0 when no system call is to blame */
-    enum imap_code code; /* what the server said, IMAP_CODE_NONE when it was not the server */
+    enum imap_code code; /* by a code of the server, or its words for one; else IMAP_CODE_NONE */
     char text[240];      /* one line in English, no trailing newline; server text is sanitised */
 };
 

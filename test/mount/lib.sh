@@ -13,6 +13,7 @@ IMAPFS=${IMAPFS:-$top/build/asan/fs/imapfs}
 MAILGEN=${MAILGEN:-$top/build/asan/test/mount/mailgen}
 DELAYPROXY=${DELAYPROXY:-$top/build/asan/test/bench/delayproxy}
 dovecot=$top/test/support/dovecot.sh
+cyrus=$top/test/support/cyrus.sh
 # shellcheck source=test/support/maildir.sh
 . "$top/test/support/maildir.sh"
 failures=0
@@ -82,14 +83,15 @@ cleanup() {
     local status=$?
     trap - EXIT INT TERM
     server_continue
-    if is_mounted; then
+    mounted_below "$work" | while read -r mnt; do
         fusermount3 -uz "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-    fi
+    done
     if [ -n "$daemon" ] && kill -0 "$daemon" 2>/dev/null; then
         kill -KILL "$daemon"
     fi
     jobs -p | xargs -r kill 2>/dev/null
     "$dovecot" stop "$work/s" || status=1
+    [ ! -d "$work/c" ] || "$cyrus" stop "$work/c" || status=1
     check_sanitizers
     [ $status != 0 ] || [ $failures = 0 ] || status=1
     if [ $status = 1 ] && [ -n "$daemon_log" ]; then
@@ -118,6 +120,10 @@ is_mounted() {
     grep -qF " $mnt " /proc/self/mountinfo
 }
 
+mounted_below() {
+    cut -d ' ' -f 5 /proc/self/mountinfo | grep "^$1/"
+}
+
 # server_start: a fresh Dovecot on the Maildirs that are there; sets IMAP_*.
 server_start() {
     "$dovecot" start "$work/s" || skip "no Dovecot"
@@ -127,6 +133,23 @@ server_start() {
 
 server_stop() {
     "$dovecot" stop "$work/s"
+}
+
+# cyrus_start: an empty Cyrus beside the Dovecot that there may be; sets IMAP_*.
+cyrus_start() {
+    "$cyrus" start "$work/c" || skip "no Cyrus"
+    server_use c
+}
+
+# server_use s|c: what is mounted and asked next is Dovecot, or Cyrus.
+server_use() {
+    # shellcheck disable=SC1090
+    . "$work/$1/env"
+}
+
+# client ...: an independent client of the server in use, see client.py.
+client() {
+    IMAP_PASSWORD=$IMAP_PASSWORD within 60 python3 "$top/test/mount/client.py" "$IMAP_PORT" "$@"
 }
 
 # server_processes PATTERN: those of the server whose name matches.
@@ -260,5 +283,6 @@ trap 'exit 1' INT TERM
 if [ -z "${KEEP:-}" ]; then
     # shellcheck disable=SC2016
     setsid bash -c 'tail --pid="$1" -f /dev/null; [ -d "$2" ] || exit; fusermount3 -uz "$2/mnt"
-        "$3" stop "$2/s"; rm -rf --one-file-system "$2"' keeper $$ "$work" "$dovecot" </dev/null >/dev/null 2>&1 &
+        fusermount3 -uz "$2/mnt2"; "$3" stop "$2/s"; "$4" stop "$2/c"
+        rm -rf --one-file-system "$2"' keeper $$ "$work" "$dovecot" "$cyrus" </dev/null >/dev/null 2>&1 &
 fi

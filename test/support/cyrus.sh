@@ -8,7 +8,9 @@
 # Users are user, friend and the administrator cyrus, all with the one password; mailboxes are parted by "/". Needs
 # Debian's cyrus-common and sasl2-bin, and the programs of its cyrus-imapd, which excludes other servers: they are
 # looked for in /usr/lib/cyrus/bin and in build/cyrus, where contrib/check unpacks them (or in CYRUS_IMAPD, the path
-# of imapd). "cyrus.sh start" ends with 77 where one is missing.
+# of imapd). "cyrus.sh start" ends with 77 where one is missing. Environment: CYRUS_PORT (a port to keep; TLS has the
+# next one), CYRUS_NAMES=classic (mailboxes are parted by "." and lie below "INBOX."),
+# CYRUS_CONF (more configuration text).
 set -euo pipefail
 # shellcheck source=test/support/serverlib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/serverlib.sh"
@@ -57,7 +59,8 @@ reachable_programs() {
 }
 
 write_config() {
-    local dir=$1 name=$2
+    local dir=$1 name=$2 separators=yes
+    [ "${CYRUS_NAMES:-}" != classic ] || separators=no
     cat <<END
 configdirectory: $dir/conf
 defaultpartition: default
@@ -68,8 +71,8 @@ idlesocket: $dir/run/idle
 servername: $name
 cyrus_user: $(mail_user)
 cyrus_group: $(if [ "$(id -u)" = 0 ]; then echo mail; else id -gn; fi)
-unixhierarchysep: yes
-altnamespace: yes
+unixhierarchysep: $separators
+altnamespace: $separators
 virtdomains: no
 admins: cyrus
 proxyservers: cyrus
@@ -94,6 +97,7 @@ delete_mode: immediate
 popminpoll: 0
 failedloginpause: 0
 maxlogins_per_user: 0
+${CYRUS_CONF:-}
 END
 }
 
@@ -132,7 +136,7 @@ make_users() {
 launch() {
     local dir=$1 name=$2 try port master
     for try in {1..20}; do
-        port=$(random_port)
+        port=${CYRUS_PORT:-$(random_port)}
         if is_taken "$port" || is_taken $((port + 1)); then
             continue
         fi

@@ -216,6 +216,34 @@ START_TEST(tagged_text)
 }
 END_TEST
 
+/* Cyrus has words for it, and no code. */
+START_TEST(refused_in_words)
+{
+    static const struct {
+        const char *answer;
+        enum imap_status status;
+        enum imap_code code;
+    } cases[] = {
+        {"a2 NO Permission denied\r\n", IMAP_NO, IMAP_CODE_NOPERM},
+        {"a2 NO Mailbox does not exist\r\n", IMAP_GONE, IMAP_CODE_NONEXISTENT},
+        {"a2 NO [TRYCREATE] Mailbox does not exist\r\n", IMAP_NO, IMAP_CODE_TRYCREATE},
+        {"a2 NO Mailbox already exists\r\n", IMAP_NO, IMAP_CODE_ALREADYEXISTS},
+        {"a2 NO Invalid mailbox name\r\n", IMAP_NO, IMAP_CODE_CANNOT},
+        {"a2 NO Over quota\r\n", IMAP_NO, IMAP_CODE_OVERQUOTA},
+        {"a2 NO Message contains invalid header\r\n", IMAP_NO, IMAP_CODE_CANNOT},
+        {"a2 NO Permission denied by the moon\r\n", IMAP_NO, IMAP_CODE_NONE},
+        {"a2 NO\r\n", IMAP_NO, IMAP_CODE_NONE},
+        {"a2 BAD Permission denied\r\n", IMAP_NO, IMAP_CODE_NONE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct imap_answer *answer = ask("UID COPY", "1 x", cases[i].answer);
+        ck_assert_int_eq(imap_answer_status(answer), cases[i].status);
+        ck_assert_int_eq(imap_answer_error(answer)->code, cases[i].code);
+        imap_answer_unref(&answer);
+    }
+}
+END_TEST
+
 START_TEST(counted)
 {
     struct imap_answer *answer = ask("NOOP", "", "a2 OK\r\n"), *other = imap_answer_ref(answer);
@@ -577,6 +605,6 @@ START_TEST(many_readers)
 }
 END_TEST
 
-UNIT_MAIN("answer", responses, streamed_literals, tagged_text, counted, messages_by_uid, messages_in_pieces,
-          messages_by_number, numbers_shift, no_messages, searches, not_found, vanished, statuses, metadata,
-          cap, many_readers)
+UNIT_MAIN("answer", responses, streamed_literals, tagged_text, refused_in_words, counted, messages_by_uid,
+          messages_in_pieces, messages_by_number, numbers_shift, no_messages, searches, not_found, vanished,
+          statuses, metadata, cap, many_readers)

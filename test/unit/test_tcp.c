@@ -210,6 +210,42 @@ START_TEST(socket_is_tuned)
 }
 END_TEST
 
+/* Cyrus sends small pieces with Nagle's delay: each waits until the one before is acknowledged. */
+static void serve_pieces(struct fake_client *client, void *arg)
+{
+    char line[256];
+    const int off = 0;
+
+    (void)arg;
+    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &off, sizeof(off));
+    while (fake_line(client, line, sizeof(line))) {
+        fake_send(client, "half ");
+        fake_send(client, "half\n");
+    }
+}
+
+START_TEST(the_server_does_not_wait_for_acknowledgements)
+{
+    struct fake_options options = {.serve = serve_pieces};
+    struct fake_server *server = fake_start(&options);
+    struct imap_transport *transport = open_to(server);
+    int64_t begin = imap_net_now();
+    char buf[64];
+
+    for (int i = 0; i < 60; i++) { /* delayed, each costs 40 ms, but for the first */
+        ck_assert_int_eq(transport->ops->write(transport, "go\n", 3, NULL), 3);
+        for (size_t have = 0; have < 10;) {
+            ssize_t n = read_within(transport, buf, sizeof(buf), imap_net_now() + 5000);
+            ck_assert_int_gt(n, 0);
+            have += (size_t)n;
+        }
+    }
+    ck_assert_int_lt(imap_net_now() - begin, 1200);
+    transport->ops->close(transport);
+    fake_stop(&server);
+}
+END_TEST
+
 START_TEST(refused_is_told_at_once)
 {
     char port[8];
@@ -342,6 +378,7 @@ int main(void)
     tcase_add_test(tcase, bytes_go_both_ways);
     tcase_add_test(tcase, a_reset_is_an_error_and_no_signal);
     tcase_add_test(tcase, socket_is_tuned);
+    tcase_add_test(tcase, the_server_does_not_wait_for_acknowledgements);
     tcase_add_test(tcase, refused_is_told_at_once);
     tcase_add_test(tcase, no_such_host_name);
     tcase_add_test(tcase, no_such_port_name);
