@@ -26,6 +26,11 @@ void send_over_locked(struct draft *draft, const struct imap_error *err);
 /* step_due: on the sender's thread. */
 void send_take_step_locked(struct draft *draft);
 
+/* ---- sendcmd.c ---- */
+
+/* APPENDLIMIT (RFC 7889); UINT64_MAX when the server does not say. */
+uint64_t sendcmd_limit(const struct account *account);
+
 /* ---- sender.c ---- */
 
 /* It has something to do for the draft. */
