@@ -246,6 +246,8 @@ static enum imap_status bring_up(struct account *account, const struct account_o
     }
     if (!status && options->read_write)
         status = drafts_open(account, options->cache_dir, &options->endpoint, err);
+    if (!status && options->read_write)
+        writeback_open(account, options->writeback);
     return status;
 }
 
@@ -298,12 +300,14 @@ void account_close(struct account **account_in)
     *account_in = NULL;
     if (!account)
         return;
+    writeback_finish(account);
     account_lock(account);
     account->closing = true;
     account_unlock(account);
     if (account->bodies)
         bodies_stop(account->bodies);
     stored_stop_loading(account);
+    writeback_stop(account);
     if (account->drafts)
         drafts_stop(account->drafts);
     struct imap_pool *pool = account->pool; /* callbacks use account->pool until the last of them */
@@ -313,6 +317,7 @@ void account_close(struct account **account_in)
     end_waits(account);
     drafts_close(&account->drafts);
     stored_close(account);
+    writeback_close(account);
     resume_drop(&account->watch.resume);
     bodies_free(&account->bodies);
     tree_fini(account);

@@ -87,6 +87,7 @@ bool draft_unname_locked(struct draft *draft)
         return false;
     draft_hide_locked(draft);
     draft->sent = false;
+    draft->promise = 0;
     draft_settle_locked(draft);
     return true;
 }
@@ -239,6 +240,21 @@ struct draft *draft_next_of_all_locked(const struct account *account, uint32_t a
 
 /* ---- what it is ------------------------------------------------------------------------------------- */
 
+struct account *draft_account(const struct draft *draft)
+{
+    return draft->drafts->account;
+}
+
+unsigned draft_holds_locked(const struct draft *draft)
+{
+    return draft->holds;
+}
+
+uint64_t draft_promise_locked(const struct draft *draft)
+{
+    return draft->named ? draft->promise : 0;
+}
+
 uint32_t draft_number_locked(const struct draft *draft)
 {
     return draft->number;
@@ -331,6 +347,7 @@ void draft_place_locked(const struct draft *draft, struct draft_place *place_out
                                       .size = draft->size,
                                       .mtime = draft->mtime,
                                       .unclear = draft->unclear,
+                                      .promise = draft->promise,
                                       .uidvalidity = draft->uidvalidity,
                                       .uidnext = draft->uidnext};
 }

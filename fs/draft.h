@@ -56,6 +56,9 @@ struct draft *draft_next_locked(const struct mailbox *mailbox, uint32_t after);
 /* The same, of all directories. */
 struct draft *draft_next_of_all_locked(const struct account *account, uint32_t after);
 
+/* Those that were promised to be sent, in the order in which they were; the array is the caller's to free. */
+size_t drafts_promised_locked(const struct account *account, struct draft ***drafts_out);
+
 /* ---- making, naming, removing ----------------------------------------------------------------------- */
 
 /* Whether a file of that name may be written: IMAP_SYS with EINVAL or ENAMETOOLONG. "x.eml", or local. */
@@ -87,7 +90,10 @@ void draft_spoil_locked(struct draft *draft);
 
 /* ---- what it is ------------------------------------------------------------------------------------- */
 
+struct account *draft_account(const struct draft *draft);
 uint32_t draft_number_locked(const struct draft *draft);
+unsigned draft_holds_locked(const struct draft *draft);
+uint64_t draft_promise_locked(const struct draft *draft); /* 0: none; see send.h */
 enum draft_state draft_state_locked(const struct draft *draft);
 bool draft_is_open_locked(const struct draft *draft);                   /* somebody has, and may write on */
 const struct imap_error *draft_error_locked(const struct draft *draft); /* of DRAFT_FAILED */

@@ -25,9 +25,10 @@ struct draft {
     unsigned writers; /* handles that wrote and were not closed */
     enum draft_state state;
     bool named;
-    bool unsent; /* has bytes that were never sent */
-    bool spoilt; /* they are not all that was to be written */
-    bool sent;   /* as it was then it is a message: sent_uid, which is 0 when nobody knows which one */
+    bool unsent;      /* has bytes that were never sent */
+    bool spoilt;      /* they are not all that was to be written */
+    bool sent;        /* as it was then it is a message: sent_uid, which is 0 when nobody knows which one */
+    uint64_t promise; /* writeback has told that it will be sent; its number, 0: it has not */
     struct imap_error err;
 
     /* ---- saving: sender.c ---- */
@@ -80,6 +81,7 @@ struct draft_place {
     uint64_t size;
     struct timespec mtime;
     bool unclear;
+    uint64_t promise;
     uint32_t uidvalidity, uidnext;
 };
 

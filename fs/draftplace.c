@@ -44,6 +44,7 @@ static void put_place(FILE *file, const struct draft_place *place)
     put_text(file, "flags", place->flags);
     fprintf(file, "mtime %" PRId64 ".%09ld\n", (int64_t)place->mtime.tv_sec, place->mtime.tv_nsec);
     fprintf(file, "unclear %d\n", place->unclear);
+    fprintf(file, "promise %" PRIu64 "\n", place->promise);
     fprintf(file, "uidvalidity %" PRIu32 "\nuidnext %" PRIu32 "\nend\n", place->uidvalidity, place->uidnext);
 }
 
@@ -146,6 +147,8 @@ static bool take_line(struct draft_place *place, const char *line)
         place->mtime.tv_nsec = *end == '.' ? strtol(end + 1, NULL, 10) % 1000000000 : 0;
     } else if (!strncmp(line, "unclear ", 8)) {
         place->unclear = *value != '0';
+    } else if (!strncmp(line, "promise ", 8)) {
+        place->promise = strtoull(value, NULL, 10);
     } else if (!strncmp(line, "uidvalidity ", 12)) {
         place->uidvalidity = (uint32_t)strtoul(value, NULL, 10);
     } else if (!strncmp(line, "uidnext ", 8)) {

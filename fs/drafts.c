@@ -33,13 +33,14 @@ static void take_up(struct drafts *drafts, struct mailbox *mailbox, const struct
     draft->size = place->size;
     draft->mtime = place->mtime;
     draft->unclear = place->unclear;
+    draft->promise = place->promise;
     draft->uidvalidity = place->uidvalidity;
     draft->uidnext = place->uidnext;
     draft->unsent = true;
     take_flags(draft, place->flags);
     draft_name_locked(draft, mailbox, place->name);
     draft->saved = true;
-    if (draft_name_is_local(place->name))
+    if (draft_name_is_local(place->name) || draft->promise)
         return;
     draft->state = DRAFT_FAILED;
     imap_error_set(&draft->err, IMAP_AGAIN, "an earlier mount could not send it");
@@ -97,6 +98,26 @@ enum imap_status drafts_open(struct account *account, const char *dir, const str
     return IMAP_OK;
 }
 
+static int by_promise(const void *one, const void *other)
+{
+    const struct draft *a = *(struct draft *const *)one, *b = *(struct draft *const *)other;
+    return (a->promise > b->promise) - (a->promise < b->promise);
+}
+
+size_t drafts_promised_locked(const struct account *account, struct draft ***drafts_out)
+{
+    const struct drafts *drafts = account->drafts;
+    const size_t all = drafts ? drafts->count : 0;
+    struct draft **promised = imap_xreallocarray(NULL, all + 1, sizeof(struct draft *));
+    size_t count = 0;
+    for (size_t i = 0; i < all; i++)
+        if (draft_promise_locked(drafts->all[i]))
+            promised[count++] = drafts->all[i];
+    qsort(promised, count, sizeof(struct draft *), by_promise);
+    *drafts_out = promised;
+    return count;
+}
+
 void drafts_resume_locked(struct drafts *drafts)
 {
     sender_resume_locked(drafts->sender);
@@ -120,7 +141,7 @@ static void leave(const struct draft *draft)
         pending_log_locked(drafts->account, LOG_ERR,
                            "%s in %s was not sent, and cannot be saved (%s): its bytes are in %s/%u",
                            draft->name, draft->mailbox->wire, strerror(error), drafts->dir, draft->number);
-    else if (!draft_name_is_local(draft->name))
+    else if (!draft_name_is_local(draft->name) && !draft->promise)
         pending_log_locked(drafts->account, LOG_WARNING,
                            "%s in %s was not sent; the next mount will show it there", draft->name,
                            draft->mailbox->wire);

@@ -163,6 +163,7 @@ static enum imap_status open_account(const struct config *config, const char *pa
         .cache_dir = config->cache_dir,
         .cache_size = config->cache_size,
         .read_write = config->read_write,
+        .writeback = config->writeback,
         .trash = config->trash,
         .offline = config->offline,
     };

@@ -24,6 +24,7 @@
 #include "tree.h"
 #include "watch.h"
 #include "write.h"
+#include "writeback.h"
 
 struct account {
     pthread_mutex_t lock;
@@ -32,6 +33,7 @@ struct account {
     struct imap_pool *pool;       /* constant from open to close */
     struct bodies *bodies;        /* constant from open to close */
     struct drafts *drafts;        /* NULL: the mount is read-only; constant from open to close */
+    struct writeback *writeback;  /* likewise */
     unsigned poll_ms;             /* constant */
     unsigned timeout_ms;          /* constant */
     bool many_connections;        /* constant; else bodies make connection 0 change mailboxes, too */

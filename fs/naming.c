@@ -49,17 +49,15 @@ bool naming_lists_locked(const struct mailbox *mailbox, uint32_t uid, const char
 uint32_t naming_uid_locked(const struct mailbox *mailbox, const char *file)
 {
     const uint32_t number = name_message_uid(file);
+    if (!number && name_message_uid_aside(file))
+        return name_message_uid_aside(file);
     if (!mailbox->written)
         return number;
     const uint32_t uid = written_uid(mailbox->written, file);
     if (uid)
         return is_hidden(mailbox, file) ? 0 : uid;
-    if (number) {
-        const char *own = written_as(mailbox, number);
-        return own && name_message_uid(own) ? 0 : number;
-    }
-    const uint32_t aside = name_message_uid_aside(file);
-    return aside && naming_lists_locked(mailbox, aside, file) ? aside : 0;
+    const char *own = number ? written_as(mailbox, number) : NULL;
+    return own && name_message_uid(own) ? 0 : number;
 }
 
 /* ---- changes --------------------------------------------------------------------------------------- */

@@ -8,7 +8,8 @@
  *   else =UID.eml, a form that nothing can be written under.
  * So no two have the same, and none has none. Each of these names leads to its message; besides, UID.eml leads
  * to one that is listed under a written name which is not itself a number. 2.eml never leads to what was
- * written as 10.eml: a restore would take it for what it is about to write.
+ * written as 10.eml: a restore would take it for what it is about to write. =UID.eml always leads to its message, as
+ * rm of all that a listing shows may remove what it had to step aside for first.
  *
  * Written names are the model's: they go with the message and with UIDVALIDITY, and are in the store. That what
  * a name means has changed is told by account_events.name_changed. They may be given before the message is

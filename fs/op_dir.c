@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories. Offsets: "." is 1, ".." 2, a child 2^32 + dir_id, a message 2^33 + UID, a draft 3 * 2^32 + its
- * number. They rise, and an entry's offset is where the listing goes on after it, so it stays right while messages come and go.
+ * Directories. Offsets: "." is 1, ".." 2, a child 2^32 + dir_id, a draft 2^33 + its number, a message on its way
+ * here 2^34 + its number, a message 2^60 + UID. They rise, and an entry's offset is where the listing goes on after it, so
+ * it stays right while messages come and go. What may become a message is listed before messages are: should that happen
+ * between two pages it is listed twice, and not at all the other way round.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,12 +14,14 @@
 #include "naming.h"
 #include "node.h"
 #include "op_draft.h"
+#include "op_settle.h"
 #include "op_status.h"
 #include "ops.h"
 
 #define CHILDREN_BASE ((off_t)1 << 32)
-#define MESSAGES_BASE ((off_t)1 << 33)
-#define DRAFTS_BASE ((off_t)3 << 32)
+#define DRAFTS_BASE ((off_t)1 << 33)
+#define COMING_BASE ((off_t)1 << 34)
+#define MESSAGES_BASE ((off_t)1 << 60)
 
 #define PROVEN_TREE 1u
 #define PROVEN_MAILBOX 2u
@@ -58,7 +63,7 @@ bool op_message_named_locked(const struct mailbox *mailbox, const char *name, st
 {
     const uint32_t uid = naming_uid_locked(mailbox, name);
 
-    return uid && mailbox_find_locked(mailbox, uid, message_out);
+    return uid && mailbox_find_locked(mailbox, uid, message_out) && !writeback_hides_locked(mailbox, uid);
 }
 
 /* A UID that was passed over never comes to be; one that is there, but goes by another name, is told of when that
@@ -70,9 +75,7 @@ static bool is_certain(const struct mailbox *mailbox, const char *name)
     struct message later;
     size_t hint = 0;
 
-    if (!uid)
-        return !name_message_uid_aside(name);
-    return uid == number && mailbox_next_locked(mailbox, uid, &hint, &later);
+    return !uid || (uid == number && mailbox_next_locked(mailbox, uid, &hint, &later));
 }
 
 /* A name that may yet come is absent for a while only. */
@@ -81,7 +84,9 @@ static struct fuse_entry_param absent_message_locked(struct fs *fs, struct mailb
     const uint32_t number = name_message_uid(name);
     struct fuse_entry_param entry = {.entry_timeout = fs->absent_seconds};
 
-    if (is_certain(mailbox, name))
+    if (name_message_uid_aside(name))
+        entry.entry_timeout = 0.0; /* nor does anybody tell when it comes */
+    else if (is_certain(mailbox, name))
         entry.entry_timeout = OPS_CACHE_SECONDS;
     if (number)
         notify_told_absent(fs->notify, mailbox, number);
@@ -106,6 +111,8 @@ static enum answer find_message_locked(struct job *job, struct mailbox *mailbox,
     }
     attr_message(job->fs, mailbox_message_id_locked(mailbox), &message, &attr);
     *entry_out = op_entry_of(&attr);
+    if (name_message_uid_aside(job->name) && !naming_lists_locked(mailbox, message.uid, job->name))
+        entry_out->entry_timeout = 0.0; /* nobody tells when it goes */
     return ANSWER_ENTRY;
 }
 
@@ -131,6 +138,7 @@ static void lookup_run(struct job *job)
     struct account *account = job->fs->account;
     struct fuse_entry_param entry;
     struct mailbox *mailbox;
+    struct coming coming;
     enum answer answer = ANSWER_ERROR;
 
     account_lock(account);
@@ -138,6 +146,9 @@ static void lookup_run(struct job *job)
     const struct draft *draft = error ? NULL : op_draft_named_locked(mailbox, job->name);
     if (draft) {
         entry = op_draft_entry_locked(job->fs, draft);
+        answer = ANSWER_ENTRY;
+    } else if (!error && writeback_coming_locked(mailbox, job->name, &coming) &&
+               op_coming_entry_locked(job->fs, &coming, &entry)) {
         answer = ANSWER_ENTRY;
     } else if (!error) {
         const bool form = name_message_uid(job->name) || name_message_uid_aside(job->name);
@@ -185,6 +196,15 @@ static void reply_opendir(struct job *job, uint32_t dir_id, uint64_t generation)
     account_unlock(fs->account);
 }
 
+/* sync(1) -f opens what it is given, and the kernel keeps syncfs(2) to itself: who opens a directory, and not to list
+ * it, is taken at that word. A listing waits for messages whose names are not known yet. */
+static bool changes_awaited_locked(struct job *job, const struct mailbox *mailbox)
+{
+    if (!(job->fi.flags & O_DIRECTORY))
+        return op_synced_locked(job);
+    return !writeback_nameless_locked(mailbox) || op_settled_locked(job, NULL);
+}
+
 static void opendir_run(struct job *job)
 {
     struct account *account = job->fs->account;
@@ -195,7 +215,8 @@ static void opendir_run(struct job *job)
 
     account_lock(account);
     int error = node_directory_locked(account, job->ino, &mailbox);
-    if (!error && (!tree_fresh_locked(job) || !mailbox_proven_locked(job, mailbox))) {
+    if (!error && (!changes_awaited_locked(job, mailbox) || !tree_fresh_locked(job) ||
+                   !mailbox_proven_locked(job, mailbox))) {
         account_unlock(account);
         return;
     }
@@ -313,6 +334,8 @@ static bool add_messages(struct page *page, struct mailbox *mailbox, off_t offse
 
     while (mailbox_next_locked(mailbox, after, &hint, &message)) {
         after = message.uid;
+        if (writeback_hides_locked(mailbox, after))
+            continue;
         attr_message(page->fs, message_id, &message, &attr);
         if (plain)
             name_of_message(after, name);
@@ -324,7 +347,7 @@ static bool add_messages(struct page *page, struct mailbox *mailbox, off_t offse
     return true;
 }
 
-static void add_drafts(struct page *page, struct mailbox *mailbox, off_t offset)
+static bool add_drafts(struct page *page, struct mailbox *mailbox, off_t offset)
 {
     uint32_t after = offset > DRAFTS_BASE ? (uint32_t)(offset - DRAFTS_BASE) : 0;
     const struct draft *draft;
@@ -335,8 +358,36 @@ static void add_drafts(struct page *page, struct mailbox *mailbox, off_t offset)
 
         after = draft_number_locked(draft);
         if (op_draft_named_locked(mailbox, name) && !add_entry(page, name, &entry, DRAFTS_BASE + after))
-            return;
+            return false;
     }
+    return true;
+}
+
+static bool add_coming(struct page *page, struct mailbox *mailbox, off_t offset)
+{
+    uint64_t after = offset > COMING_BASE ? (uint64_t)(offset - COMING_BASE) : 0;
+    struct fuse_entry_param entry;
+    struct coming coming;
+
+    while (writeback_next_coming_locked(mailbox, after, &coming)) {
+        after = coming.number;
+        if (op_coming_entry_locked(page->fs, &coming, &entry) &&
+            !add_entry(page, coming.file, &entry, COMING_BASE + (off_t)after))
+            return false;
+    }
+    return true;
+}
+
+/* Each from where the last page has ended; one that is full ends it. */
+static void fill(struct page *page, struct mailbox *mailbox, off_t offset)
+{
+    if (offset < DRAFTS_BASE && (!add_dots(page, mailbox, offset) || !add_children(page, mailbox, offset)))
+        return;
+    if (offset < COMING_BASE && !add_drafts(page, mailbox, offset))
+        return;
+    if (offset < MESSAGES_BASE && !add_coming(page, mailbox, offset))
+        return;
+    (void)add_messages(page, mailbox, offset);
 }
 
 static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, uint64_t message_id, bool plus)
@@ -357,13 +408,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, uint
     int error = node_directory_locked(fs->account, ino, &mailbox);
     if (!error && mailbox_message_id_locked(mailbox) != message_id)
         error = ESTALE; /* half of one mailbox and half of its successor is no listing */
-    if (!error && offset < MESSAGES_BASE &&
-        (!add_dots(&page, mailbox, offset) || !add_children(&page, mailbox, offset)))
-        offset = -1;
-    if (!error && offset >= 0 && offset < DRAFTS_BASE && !add_messages(&page, mailbox, offset))
-        offset = -1;
-    if (!error && offset >= 0 && offset <= DRAFTS_BASE + UINT32_MAX)
-        add_drafts(&page, mailbox, offset);
+    if (!error)
+        fill(&page, mailbox, offset);
     account_unlock(fs->account);
     if (error)
         fuse_reply_err(req, error);

@@ -16,6 +16,7 @@
 #include "flagtext.h"
 #include "naming.h"
 #include "node.h"
+#include "op_settle.h"
 #include "send.h"
 
 #define PROVEN_SENT 1u
@@ -48,10 +49,10 @@ static int find_locked(struct account *account, fuse_ino_t ino, struct draft **d
 /* Under its own name; a number that merely leads to it as well is free to be written. */
 static bool is_message_locked(const struct mailbox *mailbox, const char *name)
 {
-    const uint32_t uid = naming_uid_locked(mailbox, name);
     struct message message;
 
-    return uid && mailbox_find_locked(mailbox, uid, &message) && naming_lists_locked(mailbox, uid, name);
+    return op_message_named_locked(mailbox, name, &message) &&
+           naming_lists_locked(mailbox, message.uid, name);
 }
 
 struct draft *op_draft_named_locked(const struct mailbox *mailbox, const char *name)
@@ -204,7 +205,7 @@ static int may_create_locked(struct account *account, fuse_ino_t parent, const c
     if (!mailbox_selectable_locked(*mailbox_out))
         return EPERM; /* only a directory: it holds no messages */
     if (draft_find_locked(*mailbox_out, name) || mailbox_child_locked(*mailbox_out, name) ||
-        is_message_locked(*mailbox_out, name))
+        is_message_locked(*mailbox_out, name) || op_is_coming_locked(*mailbox_out, name))
         return EEXIST;
     return 0;
 }
@@ -236,6 +237,8 @@ static void handle_free(struct fs *fs, struct handle *handle)
     account_lock(fs->account);
     if (handle->wrote)
         draft_writer_locked(handle->draft, -1);
+    if (draft_holds_locked(handle->draft) == 1) /* nobody can write on */
+        writeback_upload_locked(handle->draft);
     draft_close_locked(handle->draft);
     account_unlock(fs->account);
     free(handle);
@@ -332,17 +335,34 @@ void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off
 
 /* ---- close ------------------------------------------------------------------------------------- */
 
+/* True when there is nothing to wait for. */
+static bool send_locked(struct job *job, struct draft *draft, bool sync)
+{
+    struct account *account = job->fs->account;
+    struct wait *wait = &job->body_wait.wait;
+
+    if (draft_name_is_local(draft_file_name_locked(draft)))
+        return draft_save_locked(draft, sync, wait);
+    if (!sync && writeback_defers_locked(account))
+        return draft_post_locked(draft, writeback_number_locked(account), wait);
+    return draft_send_locked(draft, wait);
+}
+
 static void send_run(struct job *job)
 {
     struct fs *fs = job->fs;
-    struct wait *wait = &job->body_wait.wait;
+    const bool sync = job->size != 0;
     bool done = (job->proven & PROVEN_SENT) != 0;
     struct draft *draft;
 
     account_lock(fs->account);
-    if (!done && find_locked(fs->account, job->ino, &draft) == 0) {
-        done = draft_name_is_local(draft_file_name_locked(draft)) ? draft_save_locked(draft, job->size, wait)
-                                                                  : draft_send_locked(draft, wait);
+    if (!done && ((sync && !op_synced_locked(job)) ||
+                  (writeback_is_full_locked(fs->account) && !op_settled_locked(job, NULL)))) {
+        account_unlock(fs->account);
+        return;
+    }
+    if (!done) {
+        done = find_locked(fs->account, job->ino, &draft) != 0 || send_locked(job, draft, sync);
         if (!done)
             job_waits_locked(job, PROVEN_SENT);
     }
@@ -417,12 +437,12 @@ void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 {
     struct fs *fs = ops_fs(req);
 
-    (void)datasync;
     if (!node_is_draft(fs->account, ino)) {
-        fuse_reply_err(req, 0);
+        op_fsyncdir(req, ino, datasync, fi);
         return;
     }
     account_lock(fs->account);
+    writeback_upload_locked(handle_of(fi)->draft);
     const uint64_t size = draft_size_locked(handle_of(fi)->draft);
     account_unlock(fs->account);
     send_draft(req, ino, size, true);

@@ -17,6 +17,7 @@
 #include "naming.h"
 #include "node.h"
 #include "op_draft.h"
+#include "op_settle.h"
 #include "ops.h"
 #include "send.h"
 #include "write.h"
@@ -25,6 +26,7 @@
 #define PROVEN_DONE 1u
 #define PROVEN_LISTED 2u
 #define PROVEN_REPLACED 4u
+#define PROVEN_DEFERRED 8u
 
 #define TREE_PATIENCE 4
 
@@ -131,13 +133,28 @@ static int name_within_locked(struct job *job, struct request *request)
     return 0;
 }
 
+/* Only what replaces nothing is shown before it is done. */
+static bool may_defer_locked(const struct job *job, const struct request *request)
+{
+    return writeback_defers_locked(job->fs->account) && !request->replaced && !request->draft;
+}
+
 static int move_locked(struct job *job, struct request *request)
 {
     int error = check_target_locked(job, request);
+    const bool within = request->from == request->to;
 
     if (error)
         return error;
-    if (request->from == request->to)
+    if (!within && may_defer_locked(job, request)) {
+        writeback_move_locked(request->from, mailbox_message_id_locked(request->from), request->message.uid,
+                              request->to, request->nameless ? NULL : request->name, &job->body_wait.wait);
+        job_waits_locked(job, PROVEN_DONE | PROVEN_REPLACED | PROVEN_DEFERRED);
+        return 0;
+    }
+    if ((!within || request->replaced) && !op_settled_locked(job, NULL))
+        return 0;
+    if (within)
         return name_within_locked(job, request);
     write_move_locked(request->from, mailbox_message_id_locked(request->from), request->message.uid,
                       request->to, &job->body_wait.wait, &request->place);
@@ -177,11 +194,20 @@ static int check_draft_target_locked(const struct draft *draft, struct request *
 /* 0 when it waits; -1 when it is done. */
 static int rename_draft_locked(struct job *job, struct request *request, struct draft *draft)
 {
+    struct account *account = job->fs->account;
     const int error = check_draft_target_locked(draft, request);
+    const bool defers = !error && may_defer_locked(job, request);
 
     if (error)
         return error;
-    if (draft_rename_locked(draft, request->to, request->name, &job->body_wait.wait))
+    if (!defers && draft_sends_locked(draft, request->name) && !op_settled_locked(job, NULL))
+        return 0;
+    const bool done =
+        draft_rename_locked(draft, request->to, request->name, defers ? writeback_number_locked(account) : 0,
+                            &job->body_wait.wait);
+    if (!draft_holds_locked(draft))
+        writeback_upload_locked(draft);
+    if (done)
         return -1;
     job_waits_locked(job, PROVEN_DONE);
     return 0;
@@ -193,6 +219,8 @@ static int rename_mailbox_locked(struct job *job, struct request *request, struc
 {
     struct message there;
 
+    if (!op_settled_locked(job, NULL))
+        return 0;
     if (op_message_named_locked(request->to, request->name, &there))
         return request->flags & RENAME_NOREPLACE ? EEXIST : ENOTDIR;
     if (request->flags & RENAME_NOREPLACE && mailbox_child_locked(request->to, request->name))
@@ -212,6 +240,12 @@ static int begin_rename_locked(struct job *job, struct request *request)
         error = node_directory_locked(fs->account, request->parent, &request->to);
     if (error)
         return error;
+    request->nameless = false; /* it may be the second time, after a wait */
+    request->replaced = request->draft = 0;
+    if ((op_is_unsettled_locked(request->from, job->name) ||
+         op_is_unsettled_locked(request->to, request->name) || writeback_is_full_locked(fs->account)) &&
+        !op_settled_locked(job, request->from))
+        return 0;
     struct draft *draft = op_draft_named_locked(request->from, job->name);
     if (draft)
         return rename_draft_locked(job, request, draft);
@@ -226,6 +260,8 @@ static bool end_rename_locked(struct job *job, struct request *request)
 {
     struct draft *draft = draft_by_number_locked(job->fs->account, request->draft);
 
+    if (job->proven & PROVEN_DEFERRED && !request->nameless)
+        return false; /* the kernel has the name as it is */
     if (draft)
         (void)!draft_unname_locked(draft);
     request->draft = 0;
@@ -318,7 +354,10 @@ static int begin_link_locked(struct job *job, struct request *request)
         return error;
     if (!name_is_writable(request->name))
         return EPERM; /* mv takes EINVAL for a directory moved into itself */
-    if (mailbox_child_locked(request->to, request->name) ||
+    if (writeback_hides_locked(request->from,
+                               request->message.uid)) /* where it is then it has another inode */
+        return op_settled_locked(job, NULL) ? ESTALE : 0;
+    if (op_is_coming_locked(request->to, request->name) || mailbox_child_locked(request->to, request->name) ||
         op_draft_named_locked(request->to, request->name) ||
         op_message_named_locked(request->to, request->name, &there))
         return EEXIST;

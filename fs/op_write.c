@@ -9,6 +9,7 @@
 #include "name.h"
 #include "node.h"
 #include "op_draft.h"
+#include "op_settle.h"
 #include "ops.h"
 #include "writetree.h"
 
@@ -59,12 +60,18 @@ static void unlink_run(struct job *job)
     }
     account_lock(fs->account);
     int error = node_directory_locked(fs->account, job->ino, &mailbox);
+    if (!error && (op_is_unsettled_locked(mailbox, job->name) || writeback_is_full_locked(fs->account)) &&
+        !op_settled_locked(job, mailbox)) {
+        account_unlock(fs->account);
+        return;
+    }
     if (!error && (draft = op_draft_named_locked(mailbox, job->name)))
         error = draft_unname_locked(draft) ? 0 : EBUSY;
     else if (!error && !op_message_named_locked(mailbox, job->name, &message))
         error = mailbox_child_locked(mailbox, job->name) ? EISDIR : ENOENT;
     if (!error && !draft) {
-        write_delete_locked(mailbox, mailbox_message_id_locked(mailbox), message.uid, &job->body_wait.wait);
+        writeback_delete_locked(mailbox, mailbox_message_id_locked(mailbox), message.uid,
+                                &job->body_wait.wait);
         job_waits_locked(job, PROVEN_DONE);
     }
     account_unlock(fs->account);
@@ -138,6 +145,10 @@ static void rmdir_run(struct job *job)
         return;
     }
     account_lock(fs->account);
+    if (!op_settled_locked(job, NULL)) {
+        account_unlock(fs->account);
+        return;
+    }
     int error = node_directory_locked(fs->account, job->ino, &parent);
     if (!error)
         child = mailbox_child_locked(parent, job->name);

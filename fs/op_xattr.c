@@ -13,6 +13,7 @@
 #include "flagtext.h"
 #include "node.h"
 #include "op_draft.h"
+#include "op_settle.h"
 #include "op_status.h"
 #include "ops.h"
 #include "write.h"
@@ -209,6 +210,15 @@ static void flags_run(struct job *job)
     account_lock(fs->account);
     if (!error)
         error = node_message_locked(fs->account, job->ino, &mailbox, &message);
+    if (!error && writeback_hides_locked(
+                      mailbox, message.uid)) { /* on its way: where it is then it has another inode */
+        if (!op_settled_locked(job, NULL)) {
+            account_unlock(fs->account);
+            flagtext_fini(&wanted);
+            return;
+        }
+        error = ESTALE;
+    }
     if (!error) {
         write_flags_locked(mailbox, node_id(job->ino), message.uid, wanted.how, &wanted.flags,
                            &job->body_wait.wait);

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "name.h"
+#include "op_settle.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* the operations' shapes are libfuse's */
 
@@ -92,6 +93,7 @@ const struct fuse_lowlevel_ops ops_table = {
     .readdir = op_readdir,
     .readdirplus = op_readdirplus,
     .releasedir = op_releasedir,
+    .fsyncdir = op_fsyncdir,
     .statfs = op_statfs,
     .getxattr = op_getxattr,
     .listxattr = op_listxattr,

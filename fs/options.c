@@ -333,6 +333,12 @@ static bool set_ro(struct options *options, const char *option, const char *valu
     return true;
 }
 
+static bool set_writeback(struct options *options, const char *option, const char *value)
+{
+    options->config->writeback = true;
+    return true;
+}
+
 static bool refuse_auto_unmount(struct options *options, const char *option, const char *value)
 {
     return refuse(options, option,
@@ -394,6 +400,7 @@ static const struct option {
     {"tunnel=", set_tunnel},
     {"uid=", set_uid},
     {"umask=", set_umask},
+    {"writeback", set_writeback},
     {"auto_unmount", refuse_auto_unmount},
     {"default_permissions", ignore}, /* always so */
     /* for the kernel; all that libfuse knows */

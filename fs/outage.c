@@ -40,6 +40,7 @@ void outage_reachable(void *arg, const struct imap_error *error)
     if (error) {
         outage_begin_locked(account, error);
         pending_log_locked(account, LOG_WARNING, "the server cannot be reached: %s", error->text);
+        writeback_outage_locked(account);
     } else if (was_out) {
         account->outage = (struct imap_error){0};
         pending_log_locked(account, LOG_NOTICE, "the server is reachable again");
@@ -48,6 +49,7 @@ void outage_reachable(void *arg, const struct imap_error *error)
         watch_resume_locked(account);
         if (account->drafts)
             drafts_resume_locked(account->drafts);
+        writeback_resume_locked(account);
     }
     account_unlock(account);
 }

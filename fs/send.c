@@ -112,6 +112,7 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
     struct account *account = mailbox->account;
     const bool replaces = draft->old_uid != 0;
     draft->unsent = draft->unclear = draft->late = draft->acknowledged = false;
+    draft->promise = 0;
     draft->candidate = 0;
     draft->attempts = 0;
     draft->former_mailbox = NULL;
@@ -307,12 +308,46 @@ bool draft_send_locked(struct draft *draft, struct wait *wait)
     return false;
 }
 
+/* What can be told without having counted what it is on the wire, which is no less. */
+static bool is_too_big(const struct draft *draft)
+{
+    return draft->size > sendbatch_limit(draft->drafts->account);
+}
+
+bool draft_post_locked(struct draft *draft, uint64_t number, struct wait *wait)
+{
+    if (!draft->named || !has_to_be_sent(draft, draft->name))
+        return true;
+    if (refused(draft, wait))
+        return false;
+    if (is_too_big(draft))
+        return refuse(draft, wait, EFBIG, "it is larger than the server takes");
+    if (draft->promise || draft->state == DRAFT_SENDING)
+        return true;
+    draft->promise = number;
+    draft->state = DRAFT_LOCAL;
+    draft->saved = false;
+    return draft_save_locked(draft, false, wait);
+}
+
+void draft_release_locked(struct draft *draft)
+{
+    if (!draft->promise)
+        return;
+    draft->promise = 0;
+    draft->saved = false;
+    draft->to_save = true;
+    if (!sender_stopped_locked(draft->drafts->sender))
+        sender_enqueue_locked(draft);
+}
+
 bool draft_sends_locked(const struct draft *draft, const char *name)
 {
     return has_to_be_sent(draft, name) && !draft->writers;
 }
 
-bool draft_rename_locked(struct draft *draft, struct mailbox *mailbox, const char *name, struct wait *wait)
+bool draft_rename_locked(struct draft *draft, struct mailbox *mailbox, const char *name, uint64_t promise,
+                         struct wait *wait)
 {
     const struct draft *there = draft_find_locked(mailbox, name);
     if (draft->state == DRAFT_SENDING || (there && there->state == DRAFT_SENDING))
@@ -322,10 +357,12 @@ bool draft_rename_locked(struct draft *draft, struct mailbox *mailbox, const cha
     const bool sends = draft_sends_locked(draft, name);
     if (sends && refused(draft, wait))
         return false;
+    if (sends && promise && is_too_big(draft))
+        return refuse(draft, wait, EFBIG, "it is larger than the server takes");
     struct mailbox *former_mailbox = draft->mailbox;
     char *former_name = imap_xstrdup(draft->name);
     draft_name_locked(draft, mailbox, name);
-    if (sends) {
+    if (sends && !promise) {
         draft->former_mailbox = former_mailbox;
         draft->former_name = former_name;
         return draft_send_locked(draft, wait);
@@ -335,6 +372,8 @@ bool draft_rename_locked(struct draft *draft, struct mailbox *mailbox, const cha
     draft_hide_locked(draft);
     discard_others(draft);
     draft_show_locked(draft);
+    if (sends)
+        return draft_post_locked(draft, promise, wait);
     return draft->writers || draft_save_locked(draft, false, wait);
 }
 

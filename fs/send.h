@@ -21,12 +21,21 @@
  * take, EIO for what was not written as a whole, EBUSY while somebody writes. */
 bool draft_send_locked(struct draft *draft, struct wait *wait);
 
+/* The same, but the wait is told as soon as it is on disk that it is to be sent (writeback.h), also by the next mount:
+ * number is this promise's, not 0. It is taken back by who writes on, or removes it. Errors: as far as they can be told
+ * without asking the server. */
+bool draft_post_locked(struct draft *draft, uint64_t number, struct wait *wait);
+/* It is not going to be sent: the promise is taken back, on disk, too. */
+void draft_release_locked(struct draft *draft);
+
 /* Whether draft_rename_locked would have to send it. */
 bool draft_sends_locked(const struct draft *draft, const char *name);
 /* Gives it the name, which another draft may have: that goes when this succeeds. If it has to be sent for that it
  * is, and gets its former name back when it cannot be. True when it is done, else wait is told. A local name that
- * becomes visible while somebody still writes is sent when he closes it. EBUSY: one of the two is being sent. */
-bool draft_rename_locked(struct draft *draft, struct mailbox *mailbox, const char *name, struct wait *wait);
+ * becomes visible while somebody still writes is sent when he closes it. EBUSY: one of the two is being sent.
+ * promise: not 0: it is not sent but posted under that number. */
+bool draft_rename_locked(struct draft *draft, struct mailbox *mailbox, const char *name, uint64_t promise,
+                         struct wait *wait);
 
 /* Has it saved where it is, so that the next mount finds it. True when it is, or has no name. Else wait is told.
  * sync: as fsync(2) wants it. */

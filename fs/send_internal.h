@@ -74,6 +74,9 @@ void sendlook_replace_locked(struct draft *draft);
  * send_fail_locked before anything was sent. Lets go of the lock meanwhile. */
 void sendbatch_append_locked(struct draft *draft);
 
+/* APPENDLIMIT (RFC 7889); UINT64_MAX when the server does not say. On any thread. */
+uint64_t sendbatch_limit(const struct account *account);
+
 /* ---- sendcmd.c; on the sender's thread, which reads the draft's file ---- */
 
 /* A draft's bytes on their way. */

@@ -48,6 +48,12 @@ static uint64_t append_limit(const struct imap_caps *caps)
     return errno || (*end && *end != ' ') ? UINT64_MAX : limit;
 }
 
+uint64_t sendbatch_limit(const struct account *account)
+{
+    struct imap_caps caps;
+    return imap_pool_caps(account->pool, &caps) ? append_limit(&caps) : UINT64_MAX;
+}
+
 static enum imap_status check(const struct imap_caps *caps, const struct imap_upload_source *source,
                               struct imap_error *err)
 {

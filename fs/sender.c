@@ -110,6 +110,16 @@ void sender_check_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
 
 /* ---- the thread ------------------------------------------------------------------------------------- */
 
+/* Whoever was to be promised it is told an error. One that was on disk before is there still. */
+static void take_promise_back(struct draft *draft, const struct imap_error *err)
+{
+    if (!draft->promise || draft->state != DRAFT_LOCAL)
+        return;
+    draft->promise = 0;
+    draft->state = DRAFT_FAILED;
+    draft->err = *err;
+}
+
 static void save(struct draft *draft)
 {
     struct drafts *drafts = draft->drafts;
@@ -130,6 +140,7 @@ static void save(struct draft *draft)
             imap_error_sys(&err, error, "%s in %s cannot be saved for the next mount", draft->name,
                            draft->mailbox->wire);
             draft->saved = false;
+            take_promise_back(draft, &err);
             pending_log_locked(account, LOG_ERR, "%s", err.text);
         }
     }
@@ -361,7 +372,7 @@ void sender_resume_locked(struct sender *sender)
 /* Its writer has gone without an error being told, by mmap(2) say, or with one and it was never tried. */
 void sender_left_locked(struct draft *draft)
 {
-    if (!draft->unsent || !draft->size || !draft->named || draft->state != DRAFT_LOCAL ||
+    if (!draft->unsent || !draft->size || !draft->named || draft->state != DRAFT_LOCAL || draft->promise ||
         draft->drafts->sender->stop)
         return;
     if (!draft_name_is_local(draft->name)) {

@@ -131,6 +131,8 @@ static enum status_draft_state state_of(const struct draft *draft)
     case DRAFT_LOCAL:
         break;
     }
+    if (draft_promise_locked(draft))
+        return STATUS_SENDING;
     return draft_size_locked(draft) || draft_is_open_locked(draft) ? STATUS_WRITING : STATUS_EMPTY;
 }
 
@@ -177,6 +179,22 @@ static void take_drafts(const struct account *account, struct status *status)
     show_drafts(account, status, false);
 }
 
+/* ---- what waits --------------------------------------------------------------------------------------- */
+
+static void take_changes(const struct account *account, struct status *status)
+{
+    struct writeback_state state;
+    writeback_state_locked(account, &state);
+    status->waiting_deletes = state.deletes;
+    status->waiting_moves = state.moves;
+    status->waiting_uploads = state.uploads;
+    for (size_t i = 0; i < state.refusal_count && i < STATUS_REFUSED_MAX; i++) {
+        struct status_line *line = &status->refused[status->refused_count++];
+        line->when = state.refusals[i].when;
+        snprintf(line->text, sizeof line->text, "%.*s", STATUS_LINE_SIZE - 1, state.refusals[i].text);
+    }
+}
+
 /* ---- the whole -------------------------------------------------------------------------------------- */
 
 void status_take(struct account *account, struct status *status)
@@ -198,6 +216,7 @@ void status_take(struct account *account, struct status *status)
     take_mailboxes(account, status);
     take_places(account, status);
     take_drafts(account, status);
+    take_changes(account, status);
     account_unlock(account);
 }
 

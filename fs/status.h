@@ -95,7 +95,7 @@ struct status {
         drafts[STATUS_DRAFTS_MAX]; /* the first of them, those that could not be sent before all */
     size_t draft_shown;
 
-    /* writeback_status_locked's: what callers were told is done, and the server has not done yet */
+    /* what callers were told is done, and the server has not done yet */
     size_t waiting_deletes, waiting_moves, waiting_uploads;
     struct status_line refused[STATUS_REFUSED_MAX]; /* the last ones, in the order of time */
     size_t refused_count;

@@ -107,10 +107,9 @@ static void append(struct account *account, struct write_op *op)
     account->write.tail = &op->next;
 }
 
-/* By itself this time. */
-void write_again(struct write_op *op)
+void write_again(struct write_op *op, bool alone)
 {
-    op->alone = true;
+    op->alone |= alone;
     op->modified = op->flags_told = false;
     append(op->from->account, op);
 }
@@ -157,22 +156,21 @@ enum imap_status write_trash_locked(const struct mailbox *mailbox, struct mailbo
     return IMAP_OK;
 }
 
-/* Why the op can't be begun; IMAP_OK when it can. */
-static enum imap_status check_op(struct write_op *op, struct imap_error *err)
+enum imap_status write_check_locked(struct mailbox *from, uint32_t message_id, uint32_t uid,
+                                    const struct mailbox *to, struct imap_error *err)
 {
-    const struct mailbox *from = op->from, *to = op->to;
     size_t at = 0;
     if (write_allowed_locked(from->account, err))
         return err->status;
     if (from->gone)
         return imap_error_set(err, IMAP_GONE, "the mailbox %s is gone", from->wire);
-    if (from->message_id != op->message_id) {
+    if (from->message_id != message_id) {
         imap_error_set(err, IMAP_GONE, "the mailbox %s is not what it was", from->wire);
         err->code = IMAP_CODE_UIDVALIDITY;
         return IMAP_GONE;
     }
-    if (!columns_find(&from->columns, op->uid, &at))
-        return imap_error_set(err, IMAP_GONE, "there is no message %" PRIu32 " in the mailbox %s", op->uid,
+    if (!columns_find(&from->columns, uid, &at))
+        return imap_error_set(err, IMAP_GONE, "there is no message %" PRIu32 " in the mailbox %s", uid,
                               from->wire);
     if (to && to->gone)
         return imap_error_set(err, IMAP_GONE, "the mailbox %s is gone", to->wire);
@@ -182,8 +180,17 @@ static enum imap_status check_op(struct write_op *op, struct imap_error *err)
         err->code = IMAP_CODE_CANNOT;
         return IMAP_NO;
     }
-    columns_get(&from->columns, at, &op->row);
     return IMAP_OK;
+}
+
+/* Why the op can't be begun; IMAP_OK when it can. */
+static enum imap_status check_op(struct write_op *op, struct imap_error *err)
+{
+    size_t at = 0;
+    const enum imap_status status = write_check_locked(op->from, op->message_id, op->uid, op->to, err);
+    if (!status && columns_find(&op->from->columns, op->uid, &at))
+        columns_get(&op->from->columns, at, &op->row);
+    return status;
 }
 
 /* ---- batches ------------------------------------------------------------------------------------------ */
@@ -302,7 +309,7 @@ static void make_batch(struct account *account, struct write_op **link)
 static void pump(struct account *account)
 {
     struct write_op **link = &account->write.first;
-    while (*link) {
+    while (*link && !account->write.held) {
         if (is_held_up(account, *link)) {
             link = &(*link)->next;
             continue;
@@ -310,6 +317,17 @@ static void pump(struct account *account)
         make_batch(account, link);
         link = &account->write.first; /* others may have gone with it */
     }
+}
+
+void write_hold_locked(struct account *account)
+{
+    account->write.held++;
+}
+
+void write_release_locked(struct account *account)
+{
+    account->write.held--;
+    pump(account);
 }
 
 /* ---- the calls ------------------------------------------------------------------------------------------------ */

@@ -25,6 +25,7 @@ struct write {
     struct write_op *first, **tail; /* that are to be sent, in order */
     struct write_batch *batches;    /* that are being done */
     unsigned tree_changes;          /* of writetree.h, under way */
+    unsigned held;                  /* nothing is begun meanwhile */
 };
 
 /* Where a message is now; uid 0: the server did not tell. */
@@ -59,6 +60,13 @@ enum imap_status write_trash_locked(const struct mailbox *mailbox, struct mailbo
 bool write_elsewhere_locked(const struct account *account, const struct mailbox *mailbox);
 /* Messages have come in that the columns do not show: it is synchronised when it is looked at. */
 void write_unprove_locked(struct mailbox *mailbox);
+/* Calls made in between are begun together, by as few commands as can be. */
+void write_hold_locked(struct account *account);
+void write_release_locked(struct account *account);
+/* Why a message cannot be deleted or (to not NULL) moved or copied there, as far as that can be told without asking the
+ * server: IMAP_NO, IMAP_GONE, IMAP_CANCEL. */
+enum imap_status write_check_locked(struct mailbox *from, uint32_t message_id, uint32_t uid,
+                                    const struct mailbox *to, struct imap_error *err) IMAP_CHECK;
 /* Every write asks it first: IMAP_NO with READ_ONLY on a mount that may only read. */
 enum imap_status write_allowed_locked(const struct account *account, struct imap_error *err) IMAP_CHECK;
 

@@ -82,8 +82,8 @@ struct write_op *write_take_op(struct write_batch *batch);
 /* Its ops were all taken: frees it and begins what has waited for it. */
 void write_end_batch(struct write_batch *batch);
 void write_fail_all(struct write_batch *batch, const struct imap_error *why);
-/* Queues the op to be done by itself. */
-void write_again(struct write_op *op);
+/* Queues the op once more; alone: to be done by itself. */
+void write_again(struct write_op *op, bool alone);
 void write_begin_deleting(struct write_batch *batch);
 
 #endif

@@ -76,7 +76,7 @@ static bool worth_repeating(const struct write_batch *batch, const struct write_
 static void repeat(struct write_op *op)
 {
     op->attempts++;
-    write_again(op);
+    write_again(op, false);
 }
 
 static void finish_not_kept(struct write_op *op)
@@ -331,7 +331,7 @@ static void refused(struct write_batch *batch)
         if (done)
             write_finish_op(op, NULL);
         else if (many)
-            write_again(op);
+            write_again(op, true);
         else
             write_finish_op(op, &err);
     }

@@ -124,7 +124,7 @@ START_TEST(a_local_one_is_sent_when_it_is_renamed_and_comes_back_if_refused)
     draft = writes(archive, ".x", TEXT, strlen(TEXT));
     ending = (struct ending){.wait = {.done = on_end}};
     account_lock(world.account);
-    ck_assert(!draft_rename_locked(draft, inbox, "x.eml", &ending.wait));
+    ck_assert(!draft_rename_locked(draft, inbox, "x.eml", 0, &ending.wait));
     account_unlock(world.account);
     ck_assert(is_at(inbox, "x.eml"));
     ends_saying(await_command("", 0, APPEND("INBOX")), IMAP_NO, IMAP_CODE_OVERQUOTA, "", 0);
@@ -133,7 +133,7 @@ START_TEST(a_local_one_is_sent_when_it_is_renamed_and_comes_back_if_refused)
     ck_assert_int_eq(state(), DRAFT_LOCAL);
     ending = (struct ending){.wait = {.done = on_end}};
     account_lock(world.account);
-    ck_assert(!draft_rename_locked(draft, archive, "x.eml", &ending.wait));
+    ck_assert(!draft_rename_locked(draft, archive, "x.eml", 0, &ending.wait));
     account_unlock(world.account);
     ends_appended(await_command("", 0, APPEND("Archive")), 3);
     await_ending(0);
@@ -150,7 +150,7 @@ START_TEST(one_that_is_still_written_is_not_sent_by_renaming_it)
     struct wait wait = {.done = on_end};
     account_lock(world.account);
     draft_writer_locked(draft, 1);
-    ck_assert(draft_rename_locked(draft, archive, "x.eml", &wait));
+    ck_assert(draft_rename_locked(draft, archive, "x.eml", 0, &wait));
     draft_writer_locked(draft, -1);
     account_unlock(world.account);
     asks_nothing();
