@@ -82,9 +82,10 @@ cleanup() {
     local status=$?
     trap - EXIT INT TERM
     server_continue
-    if is_mounted; then
-        fusermount3 -uz "$mnt" 2>/dev/null || umount -l "$mnt" 2>/dev/null || true
-    fi
+    local left # a test may have more than one
+    for left in $(awk -v below="$work/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo); do
+        fusermount3 -uz "$left" 2>/dev/null || umount -l "$left" 2>/dev/null || true
+    done
     if [ -n "$daemon" ] && kill -0 "$daemon" 2>/dev/null; then
         kill -KILL "$daemon"
     fi
@@ -259,6 +260,6 @@ trap 'exit 1' INT TERM
 # When this script is killed, someone has to clean up all the same.
 if [ -z "${KEEP:-}" ]; then
     # shellcheck disable=SC2016
-    setsid bash -c 'tail --pid="$1" -f /dev/null; [ -d "$2" ] || exit; fusermount3 -uz "$2/mnt"
+    setsid bash -c 'tail --pid="$1" -f /dev/null; [ -d "$2" ] || exit; for m in "$2"/*mnt*; do fusermount3 -uz "$m"; done
         "$3" stop "$2/s"; rm -rf --one-file-system "$2"' keeper $$ "$work" "$dovecot" </dev/null >/dev/null 2>&1 &
 fi
