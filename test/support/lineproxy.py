@@ -4,7 +4,7 @@
 what it is told to refuse as if the server had, or holds a command back until it is let go.
 
 As a program:  lineproxy.py [--refuse MAILBOX:UID,UID...] [--refuse-text TEXT] PORT
-prints its own port and serves until it is ended. --refuse answers NO to every UID STORE, COPY, MOVE or EXPUNGE of any of
+prints its own port and serves until it is ended. --refuse answers NO [NOPERM] to every UID STORE, COPY, MOVE or EXPUNGE of any of
 these messages, --refuse-text to every APPEND in which the text is; all else passes. Plain TCP, no COMPRESS."""
 import argparse
 import re
@@ -102,7 +102,7 @@ class Line:
         if found:
             self.mailbox = (found[1] or found[2] or b"").decode()
         if self.proxy.refusals and self.proxy.refusals.refuses(self, piece):
-            self.say(piece.split(b" ", 1)[0] + b" NO refused by the proxy\r\n")
+            self.say(piece.split(b" ", 1)[0] + b" NO [NOPERM] refused by the proxy\r\n")
             return
         self.proxy.hold_back(piece)
         self.pass_on(piece, self.server.sendall)
