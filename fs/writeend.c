@@ -351,12 +351,23 @@ static void interrupted(struct write_batch *batch)
         settle(batch);
 }
 
+/* An OK without COPYUID is the answer when there was nothing to be copied or moved (RFC 4315 section 3), or where we
+ * may put something and not look at it. */
+static void mind_absent(struct write_batch *batch)
+{
+    const bool copying = batch->step == WRITE_STEP_MOVE || batch->step == WRITE_STEP_COPY;
+    if (copying && batch->ops->to->known && account_offers(batch->account, IMAP_CAP_UIDPLUS))
+        batch->placed = true;
+}
+
 void write_stepped_locked(struct write_batch *batch)
 {
-    if (!batch->err.status)
+    if (!batch->err.status) {
+        mind_absent(batch);
         advance(batch);
-    else if (batch->said)
+    } else if (batch->said) {
         refused(batch);
-    else
+    } else {
         interrupted(batch);
+    }
 }
