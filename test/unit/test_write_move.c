@@ -97,6 +97,13 @@ START_TEST(what_was_gone_was_not_moved)
     expunges(3, 3); /* somebody else's doing */
     ends(alters("INBOX", "UID MOVE 3 Archive"));
     ended(&one, IMAP_GONE);
+    moves(5, archive, &one, &place);
+    ends(alters("INBOX", "UID MOVE 5 Archive"));
+    ck_assert_uint_eq(one.told, 0);
+    struct imap_command *noop = asks("INBOX", "NOOP");
+    expunges(4, 5); /* late */
+    ends(noop);
+    ended(&one, IMAP_GONE);
     copies(4, archive, &one, &place);
     ends(reads("INBOX", "UID COPY 4 Archive"));
     ended(&one, IMAP_GONE);
