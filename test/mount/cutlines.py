@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import hard  # noqa: E402
 from hard import Failure, attempt, message, write_file  # noqa: E402
@@ -68,7 +69,8 @@ class Operation:
         if told:
             kept = any(place in places for place in self.kept_places) or self.kept_elsewhere(world, token, places)
             return not kept, len(places) > self.copies_after_error, False
-        return len(places) < len(self.done_places), len(places) > len(self.done_places), places != self.done_places
+        most = max(1, len(self.done_places))
+        return len(places) < len(self.done_places), len(places) > most, places != self.done_places
 
     def kept_elsewhere(self, world, token, places):
         """After an error it may have been done all the same."""

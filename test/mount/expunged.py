@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import hard  # noqa: E402
 from hard import Checks, Failure, attempt, await_true, message, name_of  # noqa: E402

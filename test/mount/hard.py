@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 
-sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "bench")]
 from stage import Failure, await_true, is_mounted  # noqa: E402
