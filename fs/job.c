@@ -125,7 +125,8 @@ static void done(struct wait *wait, const struct imap_error *err)
 
     take_off(job);
     if (err && err->status != IMAP_OK) {
-        end(job, errmap_errno(err));
+        const int error = errmap_errno(err);
+        end(job, error == ENOENT && job->is_open ? ESTALE : error);
         return;
     }
     job->proven |= job->proves;

@@ -87,6 +87,23 @@ void op_file_forget_all(struct fs *fs)
 
 /* ---- getattr ----------------------------------------------------------------------------------- */
 
+/* fstat(2) comes without the file. It goes on to work when the message is expunged, as it does for a file that was
+ * removed while open. */
+static int attr_of_open(struct fs *fs, fuse_ino_t ino, struct stat *attr_out)
+{
+    account_lock(fs->account);
+    const struct file *file = fs->files;
+    while (file && file->attr.st_ino != ino)
+        file = file->next;
+    const bool there = file && !is_retired_locked(fs, file);
+    if (there) {
+        *attr_out = file->attr;
+        attr_out->st_nlink = 0;
+    }
+    account_unlock(fs->account);
+    return there ? 0 : ESTALE;
+}
+
 void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct stat attr;
@@ -102,6 +119,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         attr = file_of(fi)->attr;
     else
         error = attr_of(ops_fs(req), ino, &attr);
+    if (error == ESTALE)
+        error = attr_of_open(ops_fs(req), ino, &attr);
     if (error)
         fuse_reply_err(req, error);
     else
@@ -279,5 +298,6 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
     job->file = file_of(fi);
     job->size = size;
     job->offset = offset;
+    job->is_open = true;
     read_run(job);
 }

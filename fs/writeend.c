@@ -130,6 +130,12 @@ static void refuse_silent(struct imap_error *err)
     err->code = IMAP_CODE_NOPERM;
 }
 
+/* It went before it could be moved. */
+static bool passed_over(const struct write_batch *batch, const struct write_op *op)
+{
+    return batch->placed && batch->step == WRITE_STEP_MOVE && !op->told.uid;
+}
+
 static void settle_op(const struct write_batch *batch, struct write_op *op)
 {
     struct imap_error err = batch->err;
@@ -141,6 +147,8 @@ static void settle_op(const struct write_batch *batch, struct write_op *op)
         write_finish_op(op, &err);
     } else if (op->kind == WRITE_KIND_FLAGS) {
         settle_flags(batch, op);
+    } else if (write_is_gone(op) && !batch->err.status && passed_over(batch, op)) {
+        write_finish_gone(op);
     } else if (write_is_gone(op)) {
         write_finish_op(op, NULL);
     } else if (worth_repeating(batch, op)) {
@@ -187,15 +195,14 @@ static void conclude(struct write_batch *batch)
 {
     for (struct write_op **link = &batch->ops; *link;) {
         struct write_op *op = *link;
-        const bool passed_over = batch->placed && batch->step == WRITE_STEP_MOVE && !op->told.uid;
         if (!write_is_gone(op)) {
             link = &op->next;
             continue;
         }
         *link = op->next;
         op->next = NULL;
-        if (passed_over)
-            write_finish_gone(op); /* before it could be moved */
+        if (passed_over(batch, op))
+            write_finish_gone(op);
         else
             write_finish_op(op, NULL);
     }
@@ -351,12 +358,23 @@ static void interrupted(struct write_batch *batch)
         settle(batch);
 }
 
+/* An OK without COPYUID is the answer when there was nothing to be copied or moved (RFC 4315 section 3), or where we
+ * may put something and not look at it. */
+static void mind_absent(struct write_batch *batch)
+{
+    const bool copying = batch->step == WRITE_STEP_MOVE || batch->step == WRITE_STEP_COPY;
+    if (copying && batch->ops->to->known && account_offers(batch->account, IMAP_CAP_UIDPLUS))
+        batch->placed = true;
+}
+
 void write_stepped_locked(struct write_batch *batch)
 {
-    if (!batch->err.status)
+    if (!batch->err.status) {
+        mind_absent(batch);
         advance(batch);
-    else if (batch->said)
+    } else if (batch->said) {
         refused(batch);
-    else
+    } else {
         interrupted(batch);
+    }
 }

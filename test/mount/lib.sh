@@ -282,7 +282,7 @@ trap 'exit 1' INT TERM
 # When this script is killed, someone has to clean up all the same.
 if [ -z "${KEEP:-}" ]; then
     # shellcheck disable=SC2016
-    setsid bash -c 'tail --pid="$1" -f /dev/null; [ -d "$2" ] || exit; fusermount3 -uz "$2/mnt"
-        fusermount3 -uz "$2/mnt2"; "$3" stop "$2/s"; "$4" stop "$2/c"
+    setsid bash -c 'tail --pid="$1" -f /dev/null; [ -d "$2" ] || exit; for m in "$2"/*mnt*; do fusermount3 -uz "$m"; done
+        "$3" stop "$2/s"; "$4" stop "$2/c"
         rm -rf --one-file-system "$2"' keeper $$ "$work" "$dovecot" "$cyrus" </dev/null >/dev/null 2>&1 &
 fi

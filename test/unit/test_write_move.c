@@ -89,6 +89,42 @@ START_TEST(one_of_two_was_gone)
 }
 END_TEST
 
+/* "OK No messages found", says Dovecot. */
+START_TEST(what_was_gone_was_not_moved)
+{
+    open_with("UIDPLUS MOVE");
+    moves(3, archive, &one, &place);
+    expunges(3, 3); /* somebody else's doing */
+    ends(alters("INBOX", "UID MOVE 3 Archive"));
+    ended(&one, IMAP_GONE);
+    moves(5, archive, &one, &place);
+    ends(alters("INBOX", "UID MOVE 5 Archive"));
+    ck_assert_uint_eq(one.told, 0);
+    struct imap_command *noop = asks("INBOX", "NOOP");
+    expunges(4, 5); /* late */
+    ends(noop);
+    ended(&one, IMAP_GONE);
+    copies(4, archive, &one, &place);
+    ends(reads("INBOX", "UID COPY 4 Archive"));
+    ended(&one, IMAP_GONE);
+    close_world();
+}
+END_TEST
+
+/* Where somebody may put messages and not read them, nobody is told their UIDs. */
+START_TEST(a_target_of_which_nothing_is_known)
+{
+    open_with("UIDPLUS MOVE");
+    archive->known = false;
+    moves(3, archive, &one, &place);
+    struct imap_command *move = alters("INBOX", "UID MOVE 3 Archive");
+    expunges(3, 3);
+    ends(move);
+    ended(&one, IMAP_OK);
+    close_world();
+}
+END_TEST
+
 /* _i: whether the server has carried it out before the line was lost. */
 START_TEST(moving_is_not_repeated_blindly)
 {
@@ -349,6 +385,8 @@ int main(void)
     tcase_add_test(cases, moving_shows_at_both_ends);
     tcase_add_test(cases, a_gap_may_hide_something);
     tcase_add_test(cases, one_of_two_was_gone);
+    tcase_add_test(cases, what_was_gone_was_not_moved);
+    tcase_add_test(cases, a_target_of_which_nothing_is_known);
     tcase_add_loop_test(cases, moving_is_not_repeated_blindly, 0, 2);
     tcase_add_test(cases, a_target_that_is_not_there);
     tcase_add_test(cases, without_move_the_copy_comes_first);
