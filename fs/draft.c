@@ -130,6 +130,7 @@ struct draft *draft_add_locked(struct drafts *drafts, uint32_t number)
 
 void draft_free(struct draft *draft)
 {
+    draftcopy_drop_locked(draft);
     free(draft->name);
     free(draft->former_name);
     free(draft);

@@ -4,6 +4,7 @@
 #define FS_DRAFT_INTERNAL_H
 
 #include "draft.h"
+#include "draftcopy.h"
 
 #define DRAFT_BUCKETS 1024u
 
@@ -29,6 +30,7 @@ struct draft {
     bool spoilt; /* they are not all that was to be written */
     bool sent;   /* as it was then it is a message: sent_uid, which is 0 when nobody knows which one */
     struct imap_error err;
+    struct draft_origin *origin; /* of a copy (draftcopy.c); NULL: none */
 
     /* ---- saving: sender.c ---- */
     bool saved; /* the next mount would find it as it is */

@@ -110,6 +110,7 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
     struct mailbox *mailbox = draft->mailbox;
     struct account *account = mailbox->account;
     const bool replaces = draft->old_uid != 0;
+    struct message message;
     draft->unsent = draft->unclear = draft->late = draft->acknowledged = false;
     draft->candidate = 0;
     draft->attempts = 0;
@@ -132,7 +133,8 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
         sendlook_replace_locked(draft); /* first: the listing that this begins counts */
     else
         send_over_locked(draft, NULL);
-    write_unprove_locked(mailbox); /* so that whoever lists it now sees it */
+    if (!uid || !mailbox_find_locked(mailbox, uid, &message))
+        write_unprove_locked(mailbox); /* so that whoever lists it now sees it */
 }
 
 void send_again_locked(struct draft *draft, const struct imap_error *why)
@@ -288,7 +290,10 @@ bool draft_send_locked(struct draft *draft, struct wait *wait)
     draft->attempts = 0;
     draft->not_before_ms = 0;
     draft->lost_ms = model_now_ms(); /* by an earlier attempt, if it is unclear */
-    send_step_locked(draft, SEND_APPEND);
+    if (draftcopy_is_hollow_locked(draft))
+        draftcopy_send_locked(draft);
+    else
+        send_step_locked(draft, SEND_APPEND);
     return false;
 }
 
@@ -304,6 +309,8 @@ bool draft_rename_locked(struct draft *draft, struct mailbox *mailbox, const cha
         return refuse(draft, wait, EBUSY, "it is being sent");
     if (there == draft)
         return true;
+    if (draftcopy_is_hollow_locked(draft))
+        return refuse(draft, wait, EBUSY, "it is being copied");
     const bool sends = draft_sends_locked(draft, name);
     if (sends && refused(draft, wait))
         return false;
