@@ -51,7 +51,8 @@ static size_t new_rows(const struct write_batch *batch, const struct mailbox *to
     return in_line ? count : 0;
 }
 
-static void target_gained(const struct write_batch *batch)
+/* Whether they are shown now. */
+static bool target_gained(const struct write_batch *batch)
 {
     struct mailbox *to = batch->ops->to;
     struct row *rows = NULL;
@@ -62,6 +63,7 @@ static void target_gained(const struct write_batch *batch)
     else if (!to->sync)
         write_unprove_locked(to);
     free(rows);
+    return count != 0;
 }
 
 /* ---- settling -------------------------------------------------------------------------------------------- */
@@ -209,7 +211,6 @@ static void copied(struct write_batch *batch)
 {
     const bool moving = batch->ops->kind == WRITE_KIND_MOVE;
     struct write_op **link = &batch->ops;
-    target_gained(batch);
     while (*link) {
         struct write_op *op = *link;
         const bool there = !batch->placed || op->told.uid;
@@ -294,7 +295,6 @@ static void advance(struct write_batch *batch)
 {
     switch (batch->step) {
     case WRITE_STEP_MOVE:
-        target_gained(batch);
         conclude(batch);
         break;
     case WRITE_STEP_COPY:
@@ -353,6 +353,8 @@ static void interrupted(struct write_batch *batch)
 
 void write_stepped_locked(struct write_batch *batch)
 {
+    if (batch->step == WRITE_STEP_MOVE || batch->step == WRITE_STEP_COPY)
+        cover_gained_locked(batch->ops->to, !batch->err.status && target_gained(batch));
     if (!batch->err.status)
         advance(batch);
     else if (batch->said)
