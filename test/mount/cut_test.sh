@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The line is cut behind each line of the server while a message is moved or deleted: the caller is told the truth,
+# The line is cut behind each line of the server while a message is moved, deleted or copied: the caller is told the truth,
 # and each message is there exactly once.
 . "$(dirname "$0")/lib.sh"
 
@@ -41,23 +41,25 @@ end_cut() {
 
 # attempt CUT-AFTER STEP OPTION...: what becomes of message $uid.
 attempt() {
-    local after=$1 step=$2 status=0 from to gain
+    local after=$1 step=$2 status=0 from to gain=1 loss=1
     shift 2
     begin_cut "$after" "$@"
     lines=$(lines_so_far)
     from=$(files_in From) to=$(files_in To)
     if [ "$action" = mv ]; then
         within 20 mv "$mnt/From/$uid.eml" "$mnt/To/" 2>"$work/said" || status=$?
-        gain=1
+    elif [ "$action" = cp ]; then
+        within 20 cp "$mnt/From/$uid.eml" "$mnt/To/copy$uid-$step.eml" 2>"$work/said" || status=$?
+        loss=0
     else
         within 20 rm "$mnt/From/$uid.eml" 2>"$work/said" || status=$?
         gain=0
     fi
     if [ $status = 0 ]; then
-        same "$action, $*, cut behind line $step: done" "$((from - 1)) $((to + gain))" "$(files_in From) $(files_in To)"
+        same "$action, $*, cut behind line $step: done" "$((from - loss)) $((to + gain))" "$(files_in From) $(files_in To)"
     else # a copy may be there, and the caller knows that it failed
         ok "$action, $*, cut behind line $step: it failed, and nothing is lost: $(<"$work/said")" \
-            [ "$(files_in From)" = "$from" -a "$(files_in To)" -ge "$to" ]
+            [ "$(files_in From)" = "$from" -a "$(files_in To)" -ge "$to" -a "$(files_in To)" -le $((to + gain)) ]
     fi
     [ $status != 0 ] || uid=$((uid + 1))
     [ "$(grep -c ' S: \* OK .*ready' "$daemon_log")" -lt 2 ] || cuts=$((cuts + 1))
@@ -68,7 +70,7 @@ server_start
 "$MAILGEN" bulk "$box/From" 60 1
 "$MAILGEN" bulk "$box/To" 1 2
 uid=1 lines=0
-for variant in "mv disable=NONE" "mv disable=MOVE" "rm disable=NONE"; do
+for variant in "mv disable=NONE" "mv disable=MOVE" "rm disable=NONE" "cp disable=NONE"; do
     action=${variant%% *} cuts=0
     attempt 100000 none "${variant#* }"
     for step in 0 1 2 3 4 5 6; do
