@@ -111,6 +111,7 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
     struct account *account = mailbox->account;
     const bool replaces = draft->old_uid != 0;
     struct message message;
+    const bool shown = draft->origin && mailbox_find_locked(mailbox, uid, &message);
     draft->unsent = draft->unclear = draft->late = draft->acknowledged = false;
     draft->candidate = 0;
     draft->attempts = 0;
@@ -133,7 +134,7 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
         sendlook_replace_locked(draft); /* first: the listing that this begins counts */
     else
         send_over_locked(draft, NULL);
-    if (!uid || !mailbox_find_locked(mailbox, uid, &message))
+    if (!shown)
         write_unprove_locked(mailbox); /* so that whoever lists it now sees it */
 }
 
