@@ -30,6 +30,7 @@ struct draft {
     bool spoilt; /* they are not all that was to be written */
     bool sent;   /* as it was then it is a message: sent_uid, which is 0 when nobody knows which one */
     struct imap_error err;
+    bool flags_copied;           /* nobody has set them: they came with the bytes of a message */
     struct draft_origin *origin; /* of a copy (draftcopy.c); NULL: none */
 
     /* ---- saving: sender.c ---- */

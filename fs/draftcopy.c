@@ -72,6 +72,7 @@ bool draftcopy_begin_locked(struct draft *draft, struct mailbox *mailbox, const 
     draft->size = message->size;
     draft->mtime = (struct timespec){.tv_sec = message->date.unix_seconds};
     draft->flagset = message->flagset;
+    draft->flags_copied = true;
     draft->unsent = true;
     draft->saved = false;
     draft->wire_size = 0;

@@ -201,6 +201,7 @@ b = whole("on.eml")
 os.pwrite(b, b"end\r\n", size)
 os.close(b)
 is_now("on.eml", want + b"end\r\n")
+assert os.getxattr(target + "/on.eml", "user.imap.flags") == b""
 # after it was sent, too: then it is replaced
 b = whole("after.eml")
 os.fsync(b)
