@@ -168,6 +168,16 @@ static bool appended_uid(const struct imap_text *text, uint32_t *uidvalidity_out
     return true;
 }
 
+/* LIMIT is not to be tried again (RFC 5530), and what a message exceeds is its size: so Dovecot says of
+ * quota_max_mail_size. */
+static void refused_by_server(struct draft *draft, const struct imap_error *why)
+{
+    struct imap_error err = *why;
+    if (err.code == IMAP_CODE_LIMIT)
+        err.code = IMAP_CODE_TOOBIG;
+    send_fail_locked(draft, &err);
+}
+
 /* RFC 3501 6.3.11, RFC 4315. */
 void append_ended_locked(struct draft *draft, const struct imap_result *result)
 {
@@ -180,7 +190,7 @@ void append_ended_locked(struct draft *draft, const struct imap_result *result)
         send_step_locked(draft, SEND_LOOK);
     } else if (result->text || result->status == IMAP_USAGE || result->status == IMAP_SYS ||
                result->status == IMAP_AUTH) {
-        send_fail_locked(draft, result->error);
+        refused_by_server(draft, result->error);
     } else if (result->status == IMAP_AGAIN) {
         send_again_locked(draft, result->error);
     } else if (result->status == IMAP_CANCEL) {
