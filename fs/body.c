@@ -163,19 +163,31 @@ static void count_open(struct bodies *bodies, const struct body *body)
         bodies->stats.asked++;
 }
 
-struct body *body_open_locked(struct mailbox *mailbox, const struct message *message)
+struct body *body_pin_locked(struct mailbox *mailbox, const struct message *message)
 {
     struct bodies *bodies = mailbox_account(mailbox)->bodies;
     struct body *body = bodies_get_locked(bodies, mailbox, message);
-    bool hit = body->whole_underway || body->pieces || bodies_hold_any(body);
-    count_open(bodies, body);
     body->pins++;
     bodies_settle_locked(bodies, body);
+    return body;
+}
+
+void body_use_locked(struct body *body)
+{
+    struct bodies *bodies = mailbox_account(body->mailbox)->bodies;
+    bool hit = body->whole_underway || body->pieces || bodies_hold_any(body);
+    count_open(bodies, body);
     if (!hit && !(body->size_known && fetcher_by_pieces(body)))
         fetcher_want_locked(bodies, body); /* ahead of what is fetched ahead because of it */
     if (body->unproven && body->size > BODY_WHOLE_MAX)
         check_locked(bodies, body);
     fetcher_access_locked(bodies, body, hit);
+}
+
+struct body *body_open_locked(struct mailbox *mailbox, const struct message *message)
+{
+    struct body *body = body_pin_locked(mailbox, message);
+    body_use_locked(body);
     return body;
 }
 

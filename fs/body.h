@@ -26,6 +26,9 @@ struct body_wait {
 /* The body of a message that mailbox_find_locked has found. Pinned until body_close_locked. Counts as
  * an access for the recognition of scans (grep -r, rsync): it may start prefetching. */
 struct body *body_open_locked(struct mailbox *mailbox, const struct message *message);
+/* The two parts of it, for who may never read it: until body_use_locked, once, nothing is fetched. */
+struct body *body_pin_locked(struct mailbox *mailbox, const struct message *message);
+void body_use_locked(struct body *body);
 void body_close_locked(struct body *body);
 
 /* Makes sure the true size is known (the FETCH literal, or a probe at the claimed end, has told it).

@@ -4,6 +4,8 @@
 #include "mailbox_internal.h"
 #include "sync.h"
 
+#define OUR_NEWS_MS 3000 /* within which the server tells us of what we have done ourselves */
+
 /* Other flags have no witness but HIGHESTMODSEQ: a server that does not tell it proves nothing. */
 static bool is_as_known(const struct mailbox *mailbox, const struct cover_state *state)
 {
@@ -35,9 +37,27 @@ static void stir(struct mailbox *mailbox)
         sync_begin_locked(mailbox);
 }
 
+/* The messages are those that the columns show. Whether somebody has changed flags in the same moment is not proven. */
+static bool is_our_doing(const struct mailbox *mailbox, const struct cover_state *state)
+{
+    const struct columns *columns = &mailbox->columns;
+    return mailbox->known && !mailbox->sync && columns->count && mailbox->cover.gained_ms &&
+           model_now_ms() - mailbox->cover.gained_ms < OUR_NEWS_MS &&
+           state->uidvalidity == mailbox->uidvalidity && state->messages == columns->count &&
+           state->uidnext == columns->uid[columns->count - 1] + 1;
+}
+
 static void take_state(struct mailbox *mailbox, const struct cover_state *state)
 {
-    if (!is_as_known(mailbox, state) && !is_as_told(mailbox, state)) {
+    const bool news = !is_as_known(mailbox, state) && !is_as_told(mailbox, state);
+    if (news && (mailbox->cover.gaining || is_our_doing(mailbox, state))) {
+        mailbox->cover.calm = false;
+        mailbox->proven_ms = mailbox->cover.gaining ? 0 : model_now_ms();
+        mailbox->cover.held = mailbox->cover.gaining != 0;
+        mailbox->cover.state = *state;
+        return;
+    }
+    if (news) {
         mailbox->cover.told = *state;
         mailbox->cover.told_holds = false;
         stir(mailbox);
@@ -45,6 +65,24 @@ static void take_state(struct mailbox *mailbox, const struct cover_state *state)
     }
     mailbox->cover.calm = true;
     mailbox->proven_ms = model_now_ms();
+}
+
+void cover_gain_locked(struct mailbox *mailbox)
+{
+    mailbox->cover.gaining++;
+}
+
+void cover_gained_locked(struct mailbox *mailbox, bool shown)
+{
+    const struct cover_state state = mailbox->cover.state;
+    mailbox->cover.gaining--;
+    if (shown)
+        mailbox->cover.gained_ms = model_now_ms();
+    if (!mailbox->cover.held || mailbox->cover.gaining)
+        return;
+    mailbox->cover.held = false;
+    if (mailbox->cover.by)
+        take_state(mailbox, &state);
 }
 
 void cover_begin_locked(struct mailbox *mailbox, unsigned by, const struct cover_state *state)

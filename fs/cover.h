@@ -32,6 +32,10 @@ struct cover {
      * where SELECT has another HIGHESTMODSEQ than STATUS. */
     struct cover_state told;
     bool told_holds;
+    unsigned gaining;         /* commands under way that put messages into it */
+    bool held;                /* what the server said of it meanwhile: */
+    struct cover_state state; /* to be looked at when they have ended */
+    int64_t gained_ms;        /* when the columns have got what one of them has put into it; 0: never */
 };
 
 /* From now on the server tells when the mailbox is no longer as `state`. */
@@ -43,6 +47,11 @@ void cover_doubt_locked(struct mailbox *mailbox, unsigned by);
 void cover_end_all_locked(struct account *account, unsigned by);
 /* The server said that something has changed; state NULL: not what. */
 void cover_stirred_locked(struct mailbox *mailbox, const struct cover_state *state);
+/* A command of ours puts messages into it: what the server tells of that is no news. It may tell before the command
+ * has ended. */
+void cover_gain_locked(struct mailbox *mailbox);
+/* It has ended, somehow; shown: the columns show what it has put there. */
+void cover_gained_locked(struct mailbox *mailbox, bool shown);
 /* A synchronisation of it has ended, well or not. */
 void cover_synced_locked(struct mailbox *mailbox, bool well);
 /* As fresh as if it were selected. */

@@ -131,6 +131,7 @@ struct draft *draft_add_locked(struct drafts *drafts, uint32_t number)
 
 void draft_free(struct draft *draft)
 {
+    draftcopy_drop_locked(draft);
     free(draft->name);
     free(draft->former_name);
     free(draft);
@@ -326,6 +327,7 @@ void draft_set_flags_locked(struct draft *draft, enum write_how how, const struc
     struct flagsets *sets = &draft->drafts->account->flagsets;
     const uint32_t named = flagset_intern(sets, flags);
     char text[2 * FLAGSET_TEXT_MAX];
+    draft->flags_copied = false;
     if (how == WRITE_ADD) {
         snprintf(text, sizeof text, "%s %s", draft_flags_locked(draft), flagset_text(sets, named));
         draft->flagset = flagset_intern_text(sets, text);

@@ -4,6 +4,7 @@
 #define FS_DRAFT_INTERNAL_H
 
 #include "draft.h"
+#include "draftcopy.h"
 
 #define DRAFT_BUCKETS 1024u
 
@@ -30,6 +31,8 @@ struct draft {
     bool sent;        /* as it was then it is a message: sent_uid, which is 0 when nobody knows which one */
     uint64_t promise; /* writeback has told that it will be sent; its number, 0: it has not */
     struct imap_error err;
+    bool flags_copied;           /* nobody has set them: they came with the bytes of a message */
+    struct draft_origin *origin; /* of a copy (draftcopy.c); NULL: none */
 
     /* ---- saving: sender.c ---- */
     bool saved; /* the next mount would find it as it is */

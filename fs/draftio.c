@@ -80,6 +80,9 @@ static void written(struct draft *draft, uint64_t size)
     draft->promise = 0;                   /* closing it makes a new one */
     draft->unclear = draft->late = false; /* whatever has arrived was something else */
     draft->wire_size = 0;
+    if (draft->flags_copied)
+        draft->flagset = 0; /* it is another message now */
+    draft->flags_copied = false;
     clock_gettime(CLOCK_REALTIME, &draft->mtime);
     if (draft->sent)
         take_back(draft);

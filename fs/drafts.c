@@ -158,7 +158,7 @@ void drafts_close(struct drafts **drafts_in)
     account_lock(drafts->account);
     for (size_t i = 0; i < drafts->count; i++) {
         struct draft *draft = drafts->all[i];
-        if (draft->named && draft->unsent)
+        if (draft->named && draft->unsent && !draftcopy_is_hollow_locked(draft))
             leave(draft);
         else
             draftfile_remove(drafts, draft->number);

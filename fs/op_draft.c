@@ -3,7 +3,7 @@
  * The kernel keeps nothing of a draft's name and attributes: it may be a message at any moment, and have another
  * number then. What it keeps of the bytes is right, as all that changes them comes by it.
  */
-#include "op_draft.h"
+#include "op_copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../imap/mem.h"
+#include "draftcopy.h"
 #include "errmap.h"
 #include "flagtext.h"
 #include "naming.h"
@@ -115,6 +116,15 @@ static void wrote_locked(struct handle *handle)
     handle->wrote = true;
 }
 
+bool op_draft_copy_locked(const struct fuse_file_info *fi, struct mailbox *mailbox,
+                          const struct message *message)
+{
+    if (!draftcopy_begin_locked(handle_of(fi)->draft, mailbox, message))
+        return false;
+    wrote_locked(handle_of(fi));
+    return true;
+}
+
 /* By the handle, whose closing sends what is left, or by name, of what could not be sent before. */
 static int set_size(struct fs *fs, struct draft *draft, uint64_t size, const struct fuse_file_info *fi)
 {
@@ -130,13 +140,24 @@ static int set_size(struct fs *fs, struct draft *draft, uint64_t size, const str
     return error;
 }
 
+static void setattr_again(fuse_req_t req, struct op_again *again)
+{
+    op_draft_setattr(req, again->ino, &again->attr, again->to_set, again->has_fi ? &again->fi : NULL);
+}
+
 /* Mode and owner are what they are; to say otherwise does no harm, so cp -p and rsync go on. */
 void op_draft_setattr(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
                       struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
     struct draft *draft;
+    struct op_again again = {.begin = setattr_again, .ino = ino, .attr = *attr, .to_set = to_set};
 
+    again.has_fi = fi != NULL;
+    if (fi)
+        again.fi = *fi;
+    if (to_set & FUSE_SET_ATTR_SIZE && op_copy_waits(req, &again))
+        return;
     account_lock(fs->account);
     int error = find_locked(fs->account, ino, &draft);
     if (!error && to_set & FUSE_SET_ATTR_SIZE)
@@ -269,11 +290,19 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 /* ---- open, read, write ------------------------------------------------------------------------- */
 
+static void open_again(fuse_req_t req, struct op_again *again)
+{
+    op_draft_open(req, again->ino, &again->fi);
+}
+
 void op_draft_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
-    struct handle *handle = imap_xcalloc(1, sizeof(*handle));
+    const struct op_again again = {.begin = open_again, .ino = ino, .fi = *fi};
 
+    if (fi->flags & O_TRUNC && op_copy_waits(req, &again))
+        return;
+    struct handle *handle = imap_xcalloc(1, sizeof(*handle));
     account_lock(fs->account);
     int error = find_locked(fs->account, ino, &handle->draft);
     if (!error)
@@ -301,8 +330,18 @@ void op_draft_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     }
 }
 
-void op_draft_read(fuse_req_t req, size_t size, off_t offset, struct fuse_file_info *fi)
+static void read_again(fuse_req_t req, struct op_again *again)
 {
+    op_draft_read(req, again->ino, again->size, again->offset, &again->fi);
+}
+
+void op_draft_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+    const struct op_again again = {
+        .begin = read_again, .ino = ino, .size = size, .offset = offset, .fi = *fi};
+
+    if (op_copy_waits(req, &again))
+        return;
     char *buffer = ops_buffer(size);
     const ssize_t n =
         buffer ? draft_read(handle_of(fi)->draft, buffer, size, (uint64_t)offset) : -(ssize_t)ENOMEM;
@@ -313,15 +352,24 @@ void op_draft_read(fuse_req_t req, size_t size, off_t offset, struct fuse_file_i
         fuse_reply_buf(req, buffer, (size_t)n);
 }
 
+static void write_again(fuse_req_t req, struct op_again *again)
+{
+    op_write(req, again->ino, again->data, again->size, again->offset, &again->fi);
+}
+
 void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
               struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
+    const struct op_again again = {
+        .begin = write_again, .ino = ino, .data = (char *)data, .size = size, .offset = offset, .fi = *fi};
 
     if (!node_is_draft(fs->account, ino)) {
         fuse_reply_err(req, EBADF); /* a message is not opened for writing */
         return;
     }
+    if (op_copy_waits(req, &again))
+        return;
     const ssize_t n = draft_write(handle_of(fi)->draft, data, size, (uint64_t)offset);
     if (n < 0) {
         fuse_reply_err(req, (int)-n);
@@ -371,10 +419,25 @@ static void send_run(struct job *job)
         fuse_reply_err(job_take(job), 0);
 }
 
+static void send_draft(fuse_req_t req, fuse_ino_t ino, uint64_t size, bool sync);
+
+static void send_again(fuse_req_t req, struct op_again *again)
+{
+    send_draft(req, again->ino, again->size, again->to_set);
+}
+
 /* sync: a local one is to outlive a power cut. */
 static void send_draft(fuse_req_t req, fuse_ino_t ino, uint64_t size, bool sync)
 {
     struct fs *fs = ops_fs(req);
+    const struct op_again again = {.begin = send_again, .ino = ino, .size = size, .to_set = sync};
+    struct draft *draft;
+
+    account_lock(fs->account);
+    const bool exact = !find_locked(fs->account, ino, &draft) && draftcopy_is_exact_locked(draft);
+    account_unlock(fs->account);
+    if (!exact && op_copy_waits(req, &again))
+        return;
     struct job *job = job_new(fs, fs->jobs, req, send_run, NULL);
 
     job->ino = ino;

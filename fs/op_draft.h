@@ -21,8 +21,12 @@ void op_draft_getattr(fuse_req_t req, fuse_ino_t ino);
 void op_draft_setattr(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
                       struct fuse_file_info *fi);
 void op_draft_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
-void op_draft_read(fuse_req_t req, size_t size, off_t offset, struct fuse_file_info *fi);
+void op_draft_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_draft_release(fuse_req_t req, struct fuse_file_info *fi);
+
+/* The empty draft that is open there becomes a copy of the message (draftcopy.h). False: it cannot. */
+bool op_draft_copy_locked(const struct fuse_file_info *fi, struct mailbox *mailbox,
+                          const struct message *message);
 
 /* user.imap.flags; 0 or an errno. */
 int op_draft_flags(struct fs *fs, fuse_ino_t ino, char *text_out, size_t size);

@@ -8,7 +8,7 @@
 #include "body.h"
 #include "inuse.h"
 #include "node.h"
-#include "op_draft.h"
+#include "op_copy.h"
 #include "op_status.h"
 #include "ops.h"
 
@@ -16,15 +16,19 @@
 struct file {
     struct body *body;
     struct stat attr;             /* constant once open */
+    bool unused;                  /* nothing of it was wanted yet; guarded by the account lock */
     struct file *previous, *next; /* fs->files, guarded by the account lock */
 };
 
-static struct file *file_new_locked(struct fs *fs, struct mailbox *mailbox, const struct message *message)
+/* unused: it will hardly be read, and nothing is fetched before it is. */
+static struct file *file_new_locked(struct fs *fs, struct mailbox *mailbox, const struct message *message,
+                                    bool unused)
 {
     struct file *file = imap_xcalloc(1, sizeof(*file));
 
     inuse_note_locked(mailbox);
-    file->body = body_open_locked(mailbox, message);
+    file->unused = unused;
+    file->body = unused ? body_pin_locked(mailbox, message) : body_open_locked(mailbox, message);
     attr_message(fs, mailbox_message_id_locked(mailbox), message, &file->attr);
     file->next = fs->files;
     if (file->next)
@@ -157,6 +161,7 @@ static void open_abandon(struct job *job)
 }
 
 #define UNKNOWN_SIZE UINT64_MAX
+#define EXPECTS_COPY 1u /* in job->proven from the start */
 
 static void open_run(struct job *job)
 {
@@ -165,6 +170,7 @@ static void open_run(struct job *job)
     struct message message;
     uint64_t size = 0;
     int error = 0;
+    const bool unused = !job->file && job->proven & EXPECTS_COPY;
 
     account_lock(fs->account);
     if (!job->file) {
@@ -172,15 +178,15 @@ static void open_run(struct job *job)
         if (!error) {
             /* Not only message_changed tells the kernel: that comes after the lock, where this could overtake. */
             job->told = message.size_corrected ? UNKNOWN_SIZE : message.size;
-            job->file = file_new_locked(fs, mailbox, &message);
+            job->file = file_new_locked(fs, mailbox, &message, unused);
         }
     }
-    if (!error && body_check_here_locked(job->file->body)) {
+    if (!error && !unused && body_check_here_locked(job->file->body)) {
         account_unlock(fs->account);
         body_check(job->file->body);
         account_lock(fs->account);
     }
-    if (!error && !body_size_known_locked(job->file->body, &job->body_wait.wait)) {
+    if (!error && !unused && !body_size_known_locked(job->file->body, &job->body_wait.wait)) {
         job_waits_locked(job, 0);
         account_unlock(fs->account);
         return;
@@ -218,6 +224,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     job->ino = ino;
     job->fi = *fi;
     job->abandon = open_abandon;
+    if (fs->read_write && op_copy_is_expected(fs, fuse_req_ctx(req)->pid))
+        job->proven = EXPECTS_COPY;
     open_run(job);
 }
 
@@ -265,7 +273,17 @@ static void read_run(struct job *job)
         job_reply_error(job, ESTALE);
         return;
     }
+    if (job->file->unused) {
+        job->file->unused = false;
+        op_copy_disappointed_locked(fs);
+        body_use_locked(body);
+    }
     uint64_t size = body_size_locked(body);
+    if (size != (uint64_t)job->file->attr.st_size) { /* it was opened before that could be told */
+        account_unlock(fs->account);
+        job_reply_error(job, EIO);
+        return;
+    }
     if (offset >= size)
         len = 0;
     else if (len > size - offset)
@@ -289,7 +307,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
     if (op_status_read(req, ino, size, offset, fi))
         return;
     if (node_is_draft(fs->account, ino)) {
-        op_draft_read(req, size, offset, fi);
+        op_draft_read(req, ino, size, offset, fi);
         return;
     }
     struct job *job = job_new(fs, fs->jobs, req, read_run, NULL);

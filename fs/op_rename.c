@@ -13,6 +13,7 @@
 
 #include "../imap/mem.h"
 #include "attr.h"
+#include "copyfind.h"
 #include "errmap.h"
 #include "naming.h"
 #include "node.h"
@@ -303,45 +304,6 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 
 /* ---- link ----------------------------------------------------------------------------------------------- */
 
-/* By halves: there may be a million. */
-static uint32_t last_uid(const struct mailbox *mailbox)
-{
-    struct message message;
-    uint32_t last = 0;
-    uint32_t above = UINT32_MAX;
-
-    while (above > last) {
-        uint32_t middle = last + (above - last) / 2;
-        size_t hint = 0;
-
-        if (mailbox_next_locked(mailbox, middle, &hint, &message))
-            last = message.uid;
-        else
-            above = middle;
-    }
-    return last;
-}
-
-/* The server did not say where it is: the one new message of its size and date, if there is one only. */
-static uint32_t find_again(const struct request *request)
-{
-    struct message message;
-    size_t hint = 0;
-    uint32_t after = request->last_uid;
-    uint32_t found = 0;
-
-    while (mailbox_next_locked(request->to, after, &hint, &message)) {
-        after = message.uid;
-        if (message.size != request->message.size ||
-            message.date.unix_seconds != request->message.date.unix_seconds)
-            continue;
-        if (found)
-            return 0;
-        found = message.uid;
-    }
-    return found;
-}
-
 static int begin_link_locked(struct job *job, struct request *request)
 {
     struct fs *fs = job->fs;
@@ -361,7 +323,7 @@ static int begin_link_locked(struct job *job, struct request *request)
         op_draft_named_locked(request->to, request->name) ||
         op_message_named_locked(request->to, request->name, &there))
         return EEXIST;
-    request->last_uid = last_uid(request->to);
+    request->last_uid = copyfind_last_locked(request->to);
     write_copy_locked(request->from, node_id(job->ino), request->message.uid, request->to,
                       &job->body_wait.wait, &request->place);
     job_waits_locked(job, PROVEN_DONE);
@@ -379,8 +341,9 @@ static int end_link_locked(struct job *job, struct request *request, struct stat
         return -1;
     }
     if (!request->place.uid)
-        request->place = (struct write_place){.uidvalidity = mailbox_uidvalidity_locked(request->to),
-                                              .uid = find_again(request)};
+        request->place = (struct write_place){
+            .uidvalidity = mailbox_uidvalidity_locked(request->to),
+            .uid = copyfind_uid_locked(request->to, request->last_uid, &request->message)};
     if (!request->place.uid || !mailbox_find_locked(request->to, request->place.uid, &message))
         return EIO;
     (void)name_it_locked(job->fs, request);

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "name.h"
+#include "op_copy.h"
 #include "op_settle.h"
 
 #pragma GCC diagnostic ignored "-Wunused-parameter" /* the operations' shapes are libfuse's */
@@ -107,6 +108,7 @@ const struct fuse_lowlevel_ops ops_table = {
     .link = op_link,
     .create = op_create,
     .write = op_write,
+    .copy_file_range = op_copy_file_range,
     .setxattr = op_setxattr,
     .removexattr = op_removexattr,
 };

@@ -17,6 +17,7 @@
 #include "notify.h"
 #include "push.h"
 
+#define OPS_PROGRAM_SIZE 32u
 #define OPS_CACHE_SECONDS 86400.0 /* what changes is invalidated, so the kernel may keep things */
 
 struct file;
@@ -38,6 +39,10 @@ struct fs {
     /* guarded by the account lock */
     struct listing listing;
     struct file *files; /* open ones */
+    struct {
+        char program[OPS_PROGRAM_SIZE];
+        int64_t until_ms; /* CLOCK_MONOTONIC */
+    } copier;             /* who has just had a message copied by the server (op_copy.h) */
     struct {
         struct status_file *files; /* likewise */
         size_t size;               /* of the text made last, */

@@ -111,6 +111,8 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
     struct mailbox *mailbox = draft->mailbox;
     struct account *account = mailbox->account;
     const bool replaces = draft->old_uid != 0;
+    struct message message;
+    const bool shown = draft->origin && mailbox_find_locked(mailbox, uid, &message);
     draft->unsent = draft->unclear = draft->late = draft->acknowledged = false;
     draft->promise = 0;
     draft->candidate = 0;
@@ -136,7 +138,8 @@ void send_arrived_locked(struct draft *draft, uint32_t uidvalidity, uint32_t uid
         sendlook_replace_locked(draft); /* first: the listing that this begins counts */
     else
         send_over_locked(draft, NULL);
-    write_unprove_locked(mailbox); /* so that whoever lists it now sees it */
+    if (!shown)
+        write_unprove_locked(mailbox); /* so that whoever lists it now sees it */
 }
 
 void send_again_locked(struct draft *draft, const struct imap_error *why)
@@ -169,6 +172,16 @@ static bool appended_uid(const struct imap_text *text, uint32_t *uidvalidity_out
     return true;
 }
 
+/* LIMIT is not to be tried again (RFC 5530), and what a message exceeds is its size: so Dovecot says of
+ * quota_max_mail_size. */
+static void refused_by_server(struct draft *draft, const struct imap_error *why)
+{
+    struct imap_error err = *why;
+    if (err.code == IMAP_CODE_LIMIT)
+        err.code = IMAP_CODE_TOOBIG;
+    send_fail_locked(draft, &err);
+}
+
 /* RFC 3501 6.3.11, RFC 4315. */
 void append_ended_locked(struct draft *draft, const struct imap_result *result)
 {
@@ -181,7 +194,7 @@ void append_ended_locked(struct draft *draft, const struct imap_result *result)
         send_step_locked(draft, SEND_LOOK);
     } else if (result->text || result->status == IMAP_USAGE || result->status == IMAP_SYS ||
                result->status == IMAP_AUTH) {
-        send_fail_locked(draft, result->error);
+        refused_by_server(draft, result->error);
     } else if (result->status == IMAP_AGAIN) {
         send_again_locked(draft, result->error);
     } else if (result->status == IMAP_CANCEL) {
@@ -304,7 +317,10 @@ bool draft_send_locked(struct draft *draft, struct wait *wait)
     draft->attempts = 0;
     draft->not_before_ms = 0;
     draft->lost_ms = model_now_ms(); /* by an earlier attempt, if it is unclear */
-    send_step_locked(draft, SEND_APPEND);
+    if (draftcopy_is_hollow_locked(draft))
+        draftcopy_send_locked(draft);
+    else
+        send_step_locked(draft, SEND_APPEND);
     return false;
 }
 
@@ -354,6 +370,8 @@ bool draft_rename_locked(struct draft *draft, struct mailbox *mailbox, const cha
         return refuse(draft, wait, EBUSY, "it is being sent");
     if (there == draft)
         return true;
+    if (draftcopy_is_hollow_locked(draft))
+        return refuse(draft, wait, EBUSY, "it is being copied");
     const bool sends = draft_sends_locked(draft, name);
     if (sends && refused(draft, wait))
         return false;

@@ -372,6 +372,7 @@ void sender_resume_locked(struct sender *sender)
 /* Its writer has gone without an error being told, by mmap(2) say, or with one and it was never tried. */
 void sender_left_locked(struct draft *draft)
 {
+    draftcopy_left_locked(draft);
     if (!draft->unsent || !draft->size || !draft->named || draft->state != DRAFT_LOCAL || draft->promise ||
         draft->drafts->sender->stop)
         return;

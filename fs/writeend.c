@@ -51,7 +51,8 @@ static size_t new_rows(const struct write_batch *batch, const struct mailbox *to
     return in_line ? count : 0;
 }
 
-static void target_gained(const struct write_batch *batch)
+/* Whether they are shown now. */
+static bool target_gained(const struct write_batch *batch)
 {
     struct mailbox *to = batch->ops->to;
     struct row *rows = NULL;
@@ -62,6 +63,7 @@ static void target_gained(const struct write_batch *batch)
     else if (!to->sync)
         write_unprove_locked(to);
     free(rows);
+    return count != 0;
 }
 
 /* ---- settling -------------------------------------------------------------------------------------------- */
@@ -216,7 +218,6 @@ static void copied(struct write_batch *batch)
 {
     const bool moving = batch->ops->kind == WRITE_KIND_MOVE;
     struct write_op **link = &batch->ops;
-    target_gained(batch);
     while (*link) {
         struct write_op *op = *link;
         const bool there = !batch->placed || op->told.uid;
@@ -301,7 +302,6 @@ static void advance(struct write_batch *batch)
 {
     switch (batch->step) {
     case WRITE_STEP_MOVE:
-        target_gained(batch);
         conclude(batch);
         break;
     case WRITE_STEP_COPY:
@@ -362,19 +362,22 @@ static void interrupted(struct write_batch *batch)
  * may put something and not look at it. */
 static void mind_absent(struct write_batch *batch)
 {
-    const bool copying = batch->step == WRITE_STEP_MOVE || batch->step == WRITE_STEP_COPY;
-    if (copying && batch->ops->to->known && account_offers(batch->account, IMAP_CAP_UIDPLUS))
+    if (batch->ops->to->known && account_offers(batch->account, IMAP_CAP_UIDPLUS))
         batch->placed = true;
 }
 
 void write_stepped_locked(struct write_batch *batch)
 {
-    if (!batch->err.status) {
+    const bool copying = batch->step == WRITE_STEP_MOVE || batch->step == WRITE_STEP_COPY;
+    const bool well = !batch->err.status;
+    if (copying && well)
         mind_absent(batch);
+    if (copying)
+        cover_gained_locked(batch->ops->to, well && target_gained(batch));
+    if (well)
         advance(batch);
-    } else if (batch->said) {
+    else if (batch->said)
         refused(batch);
-    } else {
+    else
         interrupted(batch);
-    }
 }

@@ -132,8 +132,9 @@ static struct imap_command *by_uid(const struct write_batch *batch, const char *
 
 static void submit_to(struct write_batch *batch, const char *verb)
 {
-    const struct mailbox *to = batch->ops->to;
+    struct mailbox *to = batch->ops->to;
     struct imap_command *command = by_uid(batch, verb);
+    cover_gain_locked(to);
     imap_command_mailbox(command, to->wire, strlen(to->wire));
     submit(batch, command);
 }

@@ -47,6 +47,8 @@ refused "Read-only file system" rm -f Trash/1.eml
 refused "Read-only file system" mv Trash/1.eml "$mnt/Sent/"
 refused "Read-only file system" setfattr -n user.imap.flags -v '+\Flagged' Trash/1.eml
 refused "Permission denied" mv -f "$mnt/INBOX/1.eml" Trash/
+refused "Permission denied" cp "$mnt/INBOX/1.eml" Trash/refused.eml
+ok "nothing of the copy stays" await 10 test ! -e Trash/refused.eml
 refused "Permission denied" mkdir another
 cd /
 mount_stop

@@ -71,9 +71,10 @@ static const struct {
     enum imap_status status;
     enum imap_code code;
     int error;
-} refusals[] = {{IMAP_NO, IMAP_CODE_OVERQUOTA, EDQUOT},      {IMAP_NO, IMAP_CODE_TOOBIG, EFBIG},
-                {IMAP_NO, IMAP_CODE_TRYCREATE, ENOENT},      {IMAP_NO, IMAP_CODE_NOPERM, EACCES},
-                {IMAP_AGAIN, IMAP_CODE_UNAVAILABLE, EAGAIN}, {IMAP_NO, IMAP_CODE_NONE, EIO}};
+} refusals[] = {{IMAP_NO, IMAP_CODE_OVERQUOTA, EDQUOT}, {IMAP_NO, IMAP_CODE_TOOBIG, EFBIG},
+                {IMAP_NO, IMAP_CODE_LIMIT, EFBIG},      {IMAP_NO, IMAP_CODE_TRYCREATE, ENOENT},
+                {IMAP_NO, IMAP_CODE_NOPERM, EACCES},    {IMAP_AGAIN, IMAP_CODE_UNAVAILABLE, EAGAIN},
+                {IMAP_NO, IMAP_CODE_NONE, EIO}};
 
 START_TEST(a_refusal_is_told_and_the_draft_stays)
 {
