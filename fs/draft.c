@@ -85,9 +85,9 @@ bool draft_unname_locked(struct draft *draft)
 {
     if (draft->state == DRAFT_SENDING)
         return false;
+    draft_unpromise_locked(draft);
     draft_hide_locked(draft);
     draft->sent = false;
-    draft->promise = 0;
     draft_settle_locked(draft);
     return true;
 }
@@ -249,6 +249,19 @@ struct account *draft_account(const struct draft *draft)
 unsigned draft_holds_locked(const struct draft *draft)
 {
     return draft->holds;
+}
+
+void draft_promised_locked(struct draft *draft, uint64_t number)
+{
+    draft->promise = number;
+}
+
+/* What was promised of a hollow one is an intent. */
+void draft_unpromise_locked(struct draft *draft)
+{
+    if (draft->promise && draftcopy_is_hollow_locked(draft))
+        stored_unintent_locked(draft->drafts->account, draft->promise);
+    draft->promise = 0;
 }
 
 uint64_t draft_promise_locked(const struct draft *draft)

@@ -93,7 +93,9 @@ void draft_spoil_locked(struct draft *draft);
 struct account *draft_account(const struct draft *draft);
 uint32_t draft_number_locked(const struct draft *draft);
 unsigned draft_holds_locked(const struct draft *draft);
-uint64_t draft_promise_locked(const struct draft *draft); /* 0: none; see send.h */
+uint64_t
+draft_promise_locked(const struct draft *draft); /* 0: none; see send.h, and writeback.h for copies */
+void draft_promised_locked(struct draft *draft, uint64_t number); /* by writeback.h, of a copy */
 enum draft_state draft_state_locked(const struct draft *draft);
 bool draft_is_open_locked(const struct draft *draft);                   /* somebody has, and may write on */
 const struct imap_error *draft_error_locked(const struct draft *draft); /* of DRAFT_FAILED */

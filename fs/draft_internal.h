@@ -95,6 +95,8 @@ void draft_free(struct draft *draft); /* what is allocated, nothing else */
 void draft_show_locked(struct draft *draft);
 void draft_hide_locked(struct draft *draft);
 void draft_place_locked(const struct draft *draft, struct draft_place *place_out);
+/* It is not going to be sent by itself any more. */
+void draft_unpromise_locked(struct draft *draft);
 /* It may be nobody's any more: then it goes, and its files. */
 void draft_settle_locked(struct draft *draft);
 

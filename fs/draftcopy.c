@@ -84,6 +84,7 @@ void draftcopy_drop_locked(struct draft *draft)
     struct draft_origin *origin = draft->origin;
     if (!origin)
         return;
+    draft_unpromise_locked(draft);
     origin->hollow = false;
     if (origin->copying || origin->filling)
         return;
@@ -102,6 +103,26 @@ void draftcopy_left_locked(struct draft *draft)
         draft_hide_locked(draft);
         pending_name_locked(draft->drafts->account, draft->mailbox, draft->name);
     }
+}
+
+bool draftcopy_source_locked(const struct draft *draft, struct draftcopy_source *source_out)
+{
+    const struct draft_origin *origin = draft->origin;
+    if (!draftcopy_is_exact_locked(draft))
+        return false;
+    *source_out = (struct draftcopy_source){
+        .mailbox = origin->mailbox, .message_id = origin->message_id, .uid = origin->message.uid};
+    return true;
+}
+
+void draftcopy_hand_over_locked(struct draft *draft)
+{
+    draft->promise = 0;
+    draft->unsent = false;
+    draft->sent = true; /* and nobody knows which message it will be: whoever has it open can write no more */
+    draft->sent_uid = 0;
+    draft_hide_locked(draft);
+    pending_name_locked(draft->drafts->account, draft->mailbox, draft->name);
 }
 
 /* ---- filling ------------------------------------------------------------------------------------------- */

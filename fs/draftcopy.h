@@ -26,6 +26,15 @@ bool draftcopy_can_fill_locked(struct draft *draft, struct body_wait *wait);
 /* 0 or an errno; EAGAIN: to be begun again. */
 int draftcopy_fill(struct draft *draft);
 
+struct draftcopy_source {
+    struct mailbox *mailbox;
+    uint32_t message_id, uid;
+};
+/* What an exact one is a copy of; false: it is none. */
+bool draftcopy_source_locked(const struct draft *draft, struct draftcopy_source *source_out);
+/* Somebody else sees to it that the copy is made (writeback.h): the draft has no name any more and is not sent. */
+void draftcopy_hand_over_locked(struct draft *draft);
+
 /* ---- for draft*.c and send*.c ------------------------------------------------------------------------- */
 
 /* A hollow one that is DRAFT_SENDING: its waits are told. */

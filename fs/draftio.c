@@ -77,7 +77,7 @@ static void written(struct draft *draft, uint64_t size)
     draft->unsent = true;
     draft->saved = false;
     draft->state = DRAFT_LOCAL;
-    draft->promise = 0;                   /* closing it makes a new one */
+    draft_unpromise_locked(draft);        /* closing it makes a new promise */
     draft->unclear = draft->late = false; /* whatever has arrived was something else */
     draft->wire_size = 0;
     if (draft->flags_copied)

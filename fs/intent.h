@@ -13,7 +13,8 @@
 /* Numbers on disk. */
 enum intent_kind {
     INTENT_DELETE = 1, /* for good, or into the trash */
-    INTENT_MOVE = 2
+    INTENT_MOVE = 2,
+    INTENT_COPY = 3
 };
 
 struct intent {
@@ -22,7 +23,7 @@ struct intent {
     bool
         begun; /* a command that must not be given twice may have been sent: whether it was done nobody knows */
     uint32_t uidvalidity, uid; /* of the message, in from */
-    const char *from, *to;     /* as the server calls them; to: "" unless it is moved */
+    const char *from, *to;     /* as the server calls them; to: "" when it is deleted */
     const char *file;          /* its name there; "": its number */
 };
 

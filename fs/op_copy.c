@@ -18,6 +18,7 @@
 #include "../imap/mem.h"
 #include "draftcopy.h"
 #include "node.h"
+#include "writeback.h"
 
 #define EXPECTED_MS 10000
 #define SLOWEST_LINE (UINT64_C(64) << 10) /* octets a second, as for sending */
@@ -87,7 +88,8 @@ static bool begin_locked(struct fs *fs, fuse_ino_t ino_in, const struct fuse_fil
     struct message message;
 
     if (!node_uid(ino_in) || node_message_locked(fs->account, ino_in, &mailbox, &message) ||
-        message.size > len || !op_draft_copy_locked(fi_out, mailbox, &message))
+        message.size > len || writeback_hides_locked(mailbox, message.uid) ||
+        /* it may be gone by then */ !op_draft_copy_locked(fi_out, mailbox, &message))
         return false;
     *size_out = message.size;
     return true;

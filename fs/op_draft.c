@@ -145,6 +145,12 @@ static void setattr_again(fuse_req_t req, struct op_again *again)
     op_draft_setattr(req, again->ino, &again->attr, again->to_set, again->has_fi ? &again->fi : NULL);
 }
 
+/* It was closed, and will be what it is a copy of: for everybody that is a message already. */
+static bool is_settled_copy_locked(const struct draft *draft)
+{
+    return draft_promise_locked(draft) && draftcopy_is_hollow_locked(draft);
+}
+
 /* Mode and owner are what they are; to say otherwise does no harm, so cp -p and rsync go on. */
 void op_draft_setattr(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, int to_set,
                       struct fuse_file_info *fi)
@@ -176,10 +182,16 @@ void op_draft_setattr(fuse_req_t req, fuse_ino_t ino, const struct stat *attr, i
 
         if (to_set & FUSE_SET_ATTR_MTIME_NOW)
             clock_gettime(CLOCK_REALTIME, &mtime);
-        draft_set_mtime_locked(draft, mtime);
+        if (!is_settled_copy_locked(draft))
+            draft_set_mtime_locked(draft, mtime);
+        else if (mtime.tv_sec != draft_mtime_locked(draft).tv_sec)
+            error = EPERM;
     }
     account_unlock(fs->account);
-    op_draft_getattr(req, ino);
+    if (error)
+        fuse_reply_err(req, error);
+    else
+        op_draft_getattr(req, ino);
 }
 
 /* ---- flags ------------------------------------------------------------------------------------- */
@@ -205,7 +217,7 @@ int op_draft_set_flags(struct fs *fs, fuse_ino_t ino, const char *text)
     account_lock(fs->account);
     if (!error)
         error = find_locked(fs->account, ino, &draft);
-    if (!error && draft_state_locked(draft) == DRAFT_SENDING)
+    if (!error && (draft_state_locked(draft) == DRAFT_SENDING || is_settled_copy_locked(draft)))
         error = EBUSY;
     if (!error)
         draft_set_flags_locked(draft, wanted.how, &wanted.flags);
@@ -391,6 +403,8 @@ static bool send_locked(struct job *job, struct draft *draft, bool sync)
 
     if (draft_name_is_local(draft_file_name_locked(draft)))
         return draft_save_locked(draft, sync, wait);
+    if (!sync && writeback_defers_locked(account) && draftcopy_is_exact_locked(draft))
+        return writeback_copy_locked(draft, wait);
     if (!sync && writeback_defers_locked(account))
         return draft_post_locked(draft, writeback_number_locked(account), wait);
     return draft_send_locked(draft, wait);

@@ -187,6 +187,7 @@ static void take_changes(const struct account *account, struct status *status)
     writeback_state_locked(account, &state);
     status->waiting_deletes = state.deletes;
     status->waiting_moves = state.moves;
+    status->waiting_copies = state.copies;
     status->waiting_uploads = state.uploads;
     for (size_t i = 0; i < state.refusal_count && i < STATUS_REFUSED_MAX; i++) {
         struct status_line *line = &status->refused[status->refused_count++];

@@ -96,7 +96,7 @@ struct status {
     size_t draft_shown;
 
     /* what callers were told is done, and the server has not done yet */
-    size_t waiting_deletes, waiting_moves, waiting_uploads;
+    size_t waiting_deletes, waiting_moves, waiting_copies, waiting_uploads;
     struct status_line refused[STATUS_REFUSED_MAX]; /* the last ones, in the order of time */
     size_t refused_count;
 };

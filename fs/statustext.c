@@ -277,7 +277,7 @@ static void put_count(FILE *out, size_t count, const char *what, const char **se
 {
     if (!count)
         return;
-    (void)fprintf(out, "%s%zu %s%s", *separator, count, what, count == 1 ? "" : "s");
+    (void)fprintf(out, "%s%zu %s", *separator, count, what);
     *separator = ", ";
 }
 
@@ -287,9 +287,10 @@ static void put_waiting(FILE *out, const struct status *status)
     const char *separator = "\nwaiting for the server: ";
     const char *first = separator;
     char when[HUMAN_SIZE];
-    put_count(out, status->waiting_deletes, "delete", &separator);
-    put_count(out, status->waiting_moves, "move", &separator);
-    put_count(out, status->waiting_uploads, "upload", &separator);
+    put_count(out, status->waiting_deletes, "to delete", &separator);
+    put_count(out, status->waiting_moves, "to move", &separator);
+    put_count(out, status->waiting_copies, "to copy", &separator);
+    put_count(out, status->waiting_uploads, "to upload", &separator);
     if (separator != first)
         (void)fputc('\n', out);
     if (status->refused_count)

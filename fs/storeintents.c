@@ -6,7 +6,7 @@
 #include "storelines.h"
 
 /* Numbers of these are in the file: when one changes, a new version of the tables has to convert it. */
-_Static_assert(INTENT_DELETE == 1 && INTENT_MOVE == 2, "stored");
+_Static_assert(INTENT_DELETE == 1 && INTENT_MOVE == 2 && INTENT_COPY == 3, "stored");
 
 static void bind_text(sqlite3_stmt *sql, int at, const char *text)
 {
@@ -47,7 +47,7 @@ static bool take(sqlite3_stmt *sql, union storeline *line)
     const int64_t number = sqlite3_column_int64(sql, 0), kind = sqlite3_column_int64(sql, 1);
     const int64_t begun = sqlite3_column_int64(sql, 2);
     const int64_t uidvalidity = sqlite3_column_int64(sql, 3), uid = sqlite3_column_int64(sql, 4);
-    if (kind < INTENT_DELETE || kind > INTENT_MOVE)
+    if (kind < INTENT_DELETE || kind > INTENT_COPY)
         return false;
     *intent = (struct intent){.number = (uint64_t)number,
                               .kind = (enum intent_kind)kind,

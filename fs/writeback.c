@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "../imap/mem.h"
+#include "draftcopy.h"
 #include "send.h"
 #include "thread.h"
 #include "writeback_internal.h"
@@ -97,8 +98,10 @@ bool writeback_synced_locked(struct account *account, struct wait *wait)
 
 static void remember_refusal(const struct entry *entry, const struct imap_error *err)
 {
-    static const char *const what[] = {
-        [ENTRY_DELETE] = "deleted", [ENTRY_MOVE] = "moved", [ENTRY_UPLOAD] = "stored"};
+    static const char *const what[] = {[ENTRY_DELETE] = "deleted",
+                                       [ENTRY_MOVE] = "moved",
+                                       [ENTRY_COPY] = "copied",
+                                       [ENTRY_UPLOAD] = "stored"};
     struct writeback *writeback = entry->writeback;
     struct writeback_refusal *refusal = &writeback->refusals[writeback->refusal_next];
     const struct draft *draft =
@@ -120,10 +123,30 @@ static void remember_refusal(const struct entry *entry, const struct imap_error 
         pending_log_locked(writeback->account, LOG_WARNING, "%s", refusal->text);
 }
 
+/* What was to be done with the message once the copy was there. */
+static struct entry *dependent_of(const struct entry *copy)
+{
+    struct entry *entry = TAILQ_NEXT(copy, link);
+    while (entry && !(entry->from == copy->from && entry->uid == copy->uid && entry->kind != ENTRY_COPY))
+        entry = TAILQ_NEXT(entry, link);
+    return entry;
+}
+
+static void refuse_dependents(const struct entry *copy, const struct imap_error *why)
+{
+    struct imap_error err = *why;
+    struct entry *entry;
+    snprintf(err.text, sizeof err.text, "it was to be copied before, and is not: %.180s", why->text);
+    while ((entry = dependent_of(copy)))
+        writeback_over_locked(entry, &err);
+}
+
 void writeback_over_locked(struct entry *entry, const struct imap_error *err)
 {
     struct writeback *writeback = entry->writeback;
     struct draft *draft;
+    if (err && entry->kind == ENTRY_COPY && err->status != IMAP_GONE)
+        refuse_dependents(entry, err);
     TAILQ_REMOVE(&writeback->entries, entry, link);
     writeback->count--;
     if (err)
@@ -180,7 +203,7 @@ static void ask_store(struct writeback *writeback)
 void writeback_tell_intent_locked(const struct entry *entry)
 {
     const struct intent intent = {.number = entry->number,
-                                  .kind = entry->kind == ENTRY_MOVE ? INTENT_MOVE : INTENT_DELETE,
+                                  .kind = (enum intent_kind)entry->kind,
                                   .begun = entry->begun,
                                   .uidvalidity = entry->uidvalidity,
                                   .uid = entry->uid,
@@ -275,14 +298,58 @@ void writeback_move_locked(struct mailbox *from, uint32_t message_id, uint32_t u
         defer(new_message_entry(ENTRY_MOVE, from, uid, to, file), wait);
 }
 
+bool writeback_copy_locked(struct draft *draft, struct wait *wait)
+{
+    struct account *account = draft_account(draft);
+    struct mailbox *to = draft_mailbox_locked(draft);
+    struct draftcopy_source source;
+    struct imap_error err = {0};
+    if (!to || draft_promise_locked(draft) || !draftcopy_source_locked(draft, &source))
+        return true;
+    if (write_check_locked(source.mailbox, source.message_id, source.uid, to, &err)) {
+        pending_refuse_locked(account, wait, &err);
+        return false;
+    }
+    const struct intent intent = {.number = writeback_number_locked(account),
+                                  .kind = INTENT_COPY,
+                                  .uidvalidity = source.mailbox->uidvalidity,
+                                  .uid = source.uid,
+                                  .from = source.mailbox->wire,
+                                  .to = to->wire,
+                                  .file = draft_file_name_locked(draft)};
+    draft_promised_locked(draft, intent.number);
+    stored_intent_locked(account, &intent);
+    return stored_written_locked(account, wait);
+}
+
+static void enqueue_copy(struct draft *draft, const struct draftcopy_source *source)
+{
+    struct mailbox *to = draft_mailbox_locked(draft);
+    struct entry *entry = new_entry(to->account->writeback, ENTRY_COPY, draft_promise_locked(draft));
+    entry->from = source->mailbox;
+    entry->to = to;
+    entry->uidvalidity = source->mailbox->uidvalidity;
+    entry->uid = source->uid;
+    entry->file = imap_xstrdup(draft_file_name_locked(draft));
+    entry->durable = true;
+    draftcopy_hand_over_locked(draft);
+    enqueue(entry);
+    writeback_show_locked(entry);
+}
+
 void writeback_upload_locked(struct draft *draft)
 {
+    struct draftcopy_source source;
     struct writeback *writeback = draft_account(draft)->writeback;
     const uint64_t number = draft_promise_locked(draft);
     const uint32_t draft_number = draft_number_locked(draft);
     struct entry *entry;
     if (!writeback || !number)
         return;
+    if (draftcopy_source_locked(draft, &source)) {
+        enqueue_copy(draft, &source);
+        return;
+    }
     TAILQ_FOREACH_REVERSE(entry, &writeback->entries, entry_queue, link)
     {
         if (entry->kind == ENTRY_UPLOAD && entry->draft == draft_number && !entry->running)
@@ -307,6 +374,7 @@ void writeback_state_locked(const struct account *account, struct writeback_stat
     {
         state_out->deletes += entry->kind == ENTRY_DELETE;
         state_out->moves += entry->kind == ENTRY_MOVE;
+        state_out->copies += entry->kind == ENTRY_COPY;
         state_out->uploads += entry->kind == ENTRY_UPLOAD;
     }
     state_out->refusal_count = writeback->refusal_count;
@@ -322,20 +390,22 @@ void writeback_state_locked(const struct account *account, struct writeback_stat
 static void take_intent(struct writeback *writeback, const struct intent *intent)
 {
     struct account *account = writeback->account;
-    const bool moves = intent->kind == INTENT_MOVE;
+    static const char *const what[] = {
+        [INTENT_DELETE] = "deleted", [INTENT_MOVE] = "moved to ", [INTENT_COPY] = "copied to "};
+    const bool goes = intent->kind != INTENT_DELETE;
     struct mailbox *from = tree_find_locked(account, intent->from, strlen(intent->from));
-    struct mailbox *to = moves ? tree_find_locked(account, intent->to, strlen(intent->to)) : NULL;
-    if (!from || from->gone || (moves && (!to || to->gone))) {
+    struct mailbox *to = goes ? tree_find_locked(account, intent->to, strlen(intent->to)) : NULL;
+    if (!from || from->gone || (goes && (!to || to->gone))) {
         pending_log_locked(account, LOG_WARNING,
                            "message %u of mailbox %s was to be %s%s by an earlier mount, and is not: the "
                            "mailbox is not there any more",
-                           intent->uid, intent->from, moves ? "moved to " : "deleted", intent->to);
+                           intent->uid, intent->from, what[intent->kind], intent->to);
         stored_unintent_locked(account, intent->number);
         if (intent->number > writeback->last_number)
             writeback->last_number = intent->number;
         return;
     }
-    struct entry *entry = new_entry(writeback, moves ? ENTRY_MOVE : ENTRY_DELETE, intent->number);
+    struct entry *entry = new_entry(writeback, (enum entry_kind)intent->kind, intent->number);
     entry->from = from;
     entry->to = to;
     entry->uidvalidity = intent->uidvalidity;

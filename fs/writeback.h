@@ -48,7 +48,10 @@ void writeback_move_locked(struct mailbox *from, uint32_t message_id, uint32_t u
                            const char *file, struct wait *wait);
 /* A name for a draft's promise (send.h), in the order of all that is to be done. */
 uint64_t writeback_number_locked(struct account *account);
-/* A draft that was promised is to be sent now. Nothing happens when it is in the queue. */
+/* Of a draft that is to be a copy of a message (draftcopy.h): a promise, too. True when there is nothing to wait for; else
+ * the wait is told when the intent is on disk. Deleting or moving the message then depends on the copy. */
+bool writeback_copy_locked(struct draft *draft, struct wait *wait);
+/* A draft that was promised is to be sent, or copied, now. Nothing happens when it is in the queue. */
 void writeback_upload_locked(struct draft *draft);
 
 /* ---- waiting ---------------------------------------------------------------------------------------- */
@@ -85,7 +88,7 @@ struct writeback_refusal {
     char text[680];
 };
 struct writeback_state {
-    size_t deletes, moves, uploads; /* that wait or are being done */
+    size_t deletes, moves, copies, uploads; /* that wait or are being done */
     size_t refusal_count;
     struct writeback_refusal refusals[WRITEBACK_REFUSALS]; /* the latest, oldest first */
 };

@@ -13,7 +13,12 @@
 #define WRITEBACK_MAX 4096u /* that wait; then callers do */
 #define WRITEBACK_BUCKETS 1024u
 
-enum entry_kind { ENTRY_DELETE = INTENT_DELETE, ENTRY_MOVE = INTENT_MOVE, ENTRY_UPLOAD };
+enum entry_kind {
+    ENTRY_DELETE = INTENT_DELETE,
+    ENTRY_MOVE = INTENT_MOVE,
+    ENTRY_COPY = INTENT_COPY,
+    ENTRY_UPLOAD
+};
 
 /* One change. */
 struct entry {
@@ -26,7 +31,7 @@ struct entry {
     bool durable; /* its caller was told so */
     bool running;
     bool begun;   /* as in intent.h */
-    bool earlier; /* begun by an earlier mount */
+    bool earlier; /* begun, and by an earlier mount */
     unsigned attempts;
     struct wait_queue waits; /* the caller's, until it is durable or over */
     struct wait done;        /* the server's answer */

@@ -2,12 +2,12 @@
 /*
  * writebackrun: the thread that has done what waits.
  *
- * A run is the longest stretch of the queue's beginning in which nothing depends on order: either uploads, or deletes and
- * moves, which are of different messages each. Its calls are made at once, so that write.c and the sender put them into
+ * A run is the longest stretch of the queue's beginning in which nothing depends on order: uploads, or copies, or deletes
+ * and moves, which are of different messages each. Its calls are made at once, so that write.c and the sender put them into
  * as few commands as they can; the next run begins when all are answered. Before that
  *   - each mailbox has to be listed: gone from a listing is done, not known yet is not;
- *   - where a move is a copy and a deletion, the store has to know that it has begun: after a crash nobody could
- *     tell whether the copy was made, and it is not made twice.
+ *   - of a copy, and a move that is a copy and a deletion, the store has to know that it has begun: after a crash nobody
+ *     could tell whether the copy was made, and it is not made twice.
  * A lost line puts what was not done back to wait, and a while is let pass.
  */
 #include <errno.h>
@@ -60,7 +60,7 @@ static bool is_done_anyway(const struct entry *entry, const struct imap_error *e
 
 static void name_moved(const struct entry *entry)
 {
-    if (entry->kind == ENTRY_MOVE && entry->file && entry->place.uid)
+    if (entry->kind != ENTRY_DELETE && entry->file && entry->place.uid)
         (void)naming_set_locked(entry->to, entry->place.uidvalidity, entry->place.uid, entry->file);
 }
 
@@ -124,6 +124,8 @@ static bool is_listed(struct writeback *writeback, struct mailbox *mailbox)
 
 static bool is_copied(const struct entry *entry)
 {
+    if (entry->kind == ENTRY_COPY)
+        return true;
     return entry->kind == ENTRY_MOVE && !account_offers(entry->writeback->account, IMAP_CAP_MOVE);
 }
 
@@ -137,11 +139,18 @@ static bool has_to_be_marked(struct entry *entry)
     return true;
 }
 
+static bool may_run_together(const struct entry *one, const struct entry *other)
+{
+    const bool apart = one->kind == ENTRY_UPLOAD || one->kind == ENTRY_COPY || other->kind == ENTRY_UPLOAD ||
+                       other->kind == ENTRY_COPY;
+    return one->kind == other->kind || !apart;
+}
+
 static struct entry *end_of_run(const struct writeback *writeback)
 {
+    const struct entry *first = TAILQ_FIRST(&writeback->entries);
     struct entry *entry = TAILQ_FIRST(&writeback->entries);
-    const bool uploads = entry->kind == ENTRY_UPLOAD;
-    for (unsigned i = 0; entry && i < RUN_MAX && (entry->kind == ENTRY_UPLOAD) == uploads; i++)
+    for (unsigned i = 0; entry && i < RUN_MAX && may_run_together(first, entry); i++)
         entry = TAILQ_NEXT(entry, link);
     return entry;
 }
@@ -177,7 +186,7 @@ static void refuse(struct entry *entry, enum imap_code code, const char *why)
 static void begin_message(struct entry *entry)
 {
     struct mailbox *from = entry->from;
-    if (entry->earlier && entry->kind == ENTRY_MOVE) {
+    if (entry->earlier) {
         refuse(entry, IMAP_CODE_NONE,
                "the mount ended while it was being copied: look whether the copy is there");
         return;
@@ -191,6 +200,8 @@ static void begin_message(struct entry *entry)
     entry->writeback->running++;
     if (entry->kind == ENTRY_DELETE)
         write_delete_locked(from, from->message_id, entry->uid, &entry->done);
+    else if (entry->kind == ENTRY_COPY)
+        write_copy_locked(from, from->message_id, entry->uid, entry->to, &entry->done, &entry->place);
     else
         write_move_locked(from, from->message_id, entry->uid, entry->to, &entry->done, &entry->place);
 }

@@ -85,11 +85,13 @@ static void tell_names(const struct entry *entry)
 {
     struct account *account = entry->writeback->account;
     char file[NAME_SIZE];
-    naming_file_locked(entry->from, entry->uid, file);
-    pending_name_locked(account, entry->from, file);
-    name_of_message(entry->uid, file); /* which may lead to it as well */
-    pending_name_locked(account, entry->from, file);
-    mailbox_touch_locked(entry->from);
+    if (entry->kind != ENTRY_COPY) {
+        naming_file_locked(entry->from, entry->uid, file);
+        pending_name_locked(account, entry->from, file);
+        name_of_message(entry->uid, file); /* which may lead to it as well */
+        pending_name_locked(account, entry->from, file);
+        mailbox_touch_locked(entry->from);
+    }
     if (entry->file)
         pending_name_locked(account, entry->to, entry->file);
     if (entry->to)
@@ -99,9 +101,12 @@ static void tell_names(const struct entry *entry)
 void writeback_show_locked(struct entry *entry)
 {
     struct writeback *writeback = entry->writeback;
-    struct entry **bucket = &writeback->by_uid[uid_bucket(entry->from, entry->uid)];
-    entry->uid_next = *bucket;
-    *bucket = entry;
+    struct entry **bucket;
+    if (entry->kind != ENTRY_COPY) {
+        bucket = &writeback->by_uid[uid_bucket(entry->from, entry->uid)];
+        entry->uid_next = *bucket;
+        *bucket = entry;
+    }
     if (entry->file) {
         bucket = &writeback->by_file[file_bucket(entry->to, entry->file)];
         entry->file_next = *bucket;
@@ -117,9 +122,10 @@ void writeback_unshow_locked(struct entry *entry)
 {
     struct writeback *writeback = entry->writeback;
     struct entry **link = &writeback->by_uid[uid_bucket(entry->from, entry->uid)];
-    while (*link != entry)
+    while (*link && *link != entry)
         link = &(*link)->uid_next;
-    *link = entry->uid_next;
+    if (*link) /* what is copied is not there */
+        *link = entry->uid_next;
     if (entry->file) {
         link = &writeback->by_file[file_bucket(entry->to, entry->file)];
         while (*link != entry)

@@ -292,7 +292,7 @@ START_TEST(changes_that_wait)
     status.waiting_deletes = 12;
     status.waiting_uploads = 1;
     char *text = text_of(&status);
-    holds(text, "\nwaiting for the server: 12 deletes, 1 upload\n");
+    holds(text, "\nwaiting for the server: 12 to delete, 1 to upload\n");
     ck_assert_ptr_null(strstr(text, "refused"));
     free(text);
     status = sample();
@@ -302,7 +302,7 @@ START_TEST(changes_that_wait)
         (struct status_line){.when = TODAY - 60, .text = "INBOX/5.eml is not deleted: it is \n read-only"};
     status.refused[1] = (struct status_line){.when = TODAY, .text = "INBOX/7.eml is not moved"};
     text = text_of(&status);
-    holds(text, "\nwaiting for the server: 2 moves\n\nlast refused: 2\n"
+    holds(text, "\nwaiting for the server: 2 to move\n\nlast refused: 2\n"
                 "  2025-11-21 10:39:00 INBOX/5.eml is not deleted: it is ? read-only\n"
                 "  2025-11-21 10:40:00 INBOX/7.eml is not moved\n");
     free(text);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "draft_internal.h"
+#include "draftcopy.h"
 #include "outage.h"
 #include "send.h"
 #include "writeback_internal.h"
@@ -354,7 +355,10 @@ static void is_uploaded(uint32_t uid)
 {
     struct imap_range range = {uid, uid};
     const struct imap_seqset set = {.ranges = &range, .count = 1};
-    const struct imap_text text = {.text = "", .code = IMAP_CODE_APPENDUID, .uidvalidity = 7, .to = &set};
+    char args[20];
+    snprintf(args, sizeof args, "7 %u", uid);
+    const struct imap_text text = {
+        .text = "", .code = IMAP_CODE_APPENDUID, .code_args = args, .uidvalidity = 7, .to = &set};
     const struct imap_result result = {.status = IMAP_OK, .text = &text};
     struct imap_command *append = await_command(UPLOADED);
     append->events.done(append->arg, &result);
@@ -374,6 +378,77 @@ START_TEST(everything_is_done_in_order)
     is_uploaded(6);
     is_deleted("2", 2, 2);
     ck_assert_uint_eq(naming_uid_locked(inbox, "x.eml"), 6);
+    close_world();
+}
+END_TEST
+
+/* ---- copies ---------------------------------------------------------------------------------------- */
+
+/* As cp does it. */
+static void is_copied_to(uint32_t uid, struct mailbox *to, const char *name)
+{
+    struct imap_error err = {0};
+    struct message message;
+    struct draft *draft = NULL;
+    one = new_caller();
+    ck_assert_msg(draft_new(world.account, &draft, &err) == IMAP_OK, "%s", err.text);
+    account_lock(world.account);
+    draft_name_locked(draft, to, name);
+    ck_assert(mailbox_find_locked(inbox, uid, &message));
+    ck_assert(draftcopy_begin_locked(draft, inbox, &message));
+    ck_assert(!writeback_copy_locked(draft, &one.wait));
+    account_unlock(world.account);
+    is_told_at_once(&one);
+    account_lock(world.account);
+    writeback_upload_locked(draft);
+    draft_close_locked(draft);
+    ck_assert_ptr_null(draft_find_locked(to, name));
+    account_unlock(world.account);
+    ck_assert_uint_eq(coming(to, name), uid);
+}
+
+START_TEST(copies_are_made_together)
+{
+    open_with(CAPS);
+    is_copied_to(2, archive, "x.eml");
+    is_copied_to(3, archive, "y.eml");
+    ck_assert(!hidden(2));
+    ck_assert_uint_eq(state().copies, 2);
+    copied(await_command("UID COPY 2:3 Archive"), "7 2:3 3:4");
+    ck_assert_uint_eq(coming(archive, "x.eml"), 0);
+    ck_assert_uint_eq(naming_uid_locked(archive, "x.eml"), 3);
+    ck_assert_uint_eq(naming_uid_locked(archive, "y.eml"), 4);
+    asks_nothing();
+    ck_assert_uint_eq(left_on_disk(), 0);
+    world_fini();
+}
+END_TEST
+
+START_TEST(what_was_not_copied_is_not_deleted)
+{
+    open_with(CAPS);
+    is_copied_to(2, archive, "x.eml");
+    removes(2, &two);
+    removes(3, &three);
+    is_told_at_once(&two);
+    is_told_at_once(&three);
+    ends_saying(await_command("UID COPY 2 Archive"), IMAP_NO, IMAP_CODE_OVERQUOTA, NULL, 0);
+    is_deleted("3", 3, 3);
+    ck_assert(!hidden(2) && has(inbox, 2) && !has(inbox, 3));
+    ck_assert_uint_eq(state().refusal_count, 2);
+    asks_nothing();
+    ck_assert_uint_eq(left_on_disk(), 0);
+    world_fini();
+}
+END_TEST
+
+START_TEST(a_copy_that_may_have_been_made_is_not_made_again)
+{
+    open_with(CAPS);
+    is_copied_to(2, archive, "x.eml");
+    ends_with(await_command("UID COPY 2 Archive"), IMAP_UNSURE);
+    ck_assert_uint_eq(state().copies, 0);
+    ck_assert_uint_eq(state().refusal_count, 1);
     close_world();
 }
 END_TEST
@@ -437,6 +512,9 @@ int main(void)
     tcase_add_test(tcase, one_without_a_name_is_waited_for);
     tcase_add_test(tcase, a_move_that_is_refused_goes_back);
     tcase_add_test(tcase, everything_is_done_in_order);
+    tcase_add_test(tcase, copies_are_made_together);
+    tcase_add_test(tcase, what_was_not_copied_is_not_deleted);
+    tcase_add_test(tcase, a_copy_that_may_have_been_made_is_not_made_again);
     tcase_add_test(tcase, a_lost_line_loses_nothing);
     tcase_add_test(tcase, who_waits_is_told_that_the_server_is_away);
     suite_add_tcase(suite, tcase);
