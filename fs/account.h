@@ -45,6 +45,7 @@ struct account_options {
     const char *cache_dir;    /* made 0700 when missing */
     uint64_t cache_size;      /* bytes of bodies kept */
     bool read_write;          /* write.h and writetree.h may be used */
+    bool maildir;             /* names as in maildir.h */
     const char *trash; /* deleted messages are moved there (as root_mailbox is written); NULL: expunged */
     bool offline;      /* only what is cached, never a connection; IMAP_GONE when nothing is */
 };

@@ -32,6 +32,7 @@ struct config {
     mode_t umask;
     bool allow_other;
     bool read_write;
+    bool maildir; /* the layout of mailboxes */
     char *trash; /* mailbox for what is deleted, UTF-8; NULL: none */
     bool offline;
     bool foreground, debug;

@@ -10,6 +10,9 @@
  * to one that is listed under a written name which is not itself a number. 2.eml never leads to what was
  * written as 10.eml: a restore would take it for what it is about to write.
  *
+ * With -o layout=maildir names are as in maildir.h instead, "cur/NAME" and "new/NAME" here; each layout remembers
+ * written names of its own form, of which a message has one.
+ *
  * Written names are the model's: they go with the message and with UIDVALIDITY, and are in the store. That what
  * a name means has changed is told by account_events.name_changed. They may be given before the message is
  * listed; what is not listed when a listing that should have it is complete loses them. Guarded by the account
