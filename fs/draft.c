@@ -201,7 +201,12 @@ void draft_close_locked(struct draft *draft)
 struct draft *draft_find_locked(const struct mailbox *mailbox, const char *name)
 {
     struct drafts *drafts = mailbox->account->drafts;
-    struct draft *draft = drafts ? *bucket_of(drafts, mailbox, name) : NULL;
+    return drafts ? draft_find_in_locked(drafts, mailbox, name) : NULL;
+}
+
+struct draft *draft_find_in_locked(struct drafts *drafts, const struct mailbox *mailbox, const char *name)
+{
+    struct draft *draft = *bucket_of(drafts, mailbox, name);
     while (draft && (draft->mailbox != mailbox || strcmp(draft->name, name) != 0))
         draft = draft->name_next;
     return draft;

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "columns.h"
+#include "draft_internal.h"
 #include "flagtext.h"
 #include "mailbox_internal.h"
 
@@ -349,7 +350,7 @@ void maildir_draft_name_locked(const struct draft *draft, const struct mailbox *
         to_files(draft, &parsed, out);
     else if (!is_ours && maildir && !maildir_is_local(name))
         to_maildir(draft, name, out);
-    if (strcmp(out, name) == 0 || !draft_find_locked(mailbox, out))
+    if (strcmp(out, name) == 0 || !draft_find_in_locked(draft->drafts, mailbox, out))
         return;
     if (maildir)
         snprintf(out, NAME_SIZE, "cur/unsent-%" PRIu32 INFO, draft_number_locked(draft));
