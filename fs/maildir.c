@@ -207,11 +207,28 @@ static void base_of(const struct mailbox *mailbox, const struct message *message
         own_base(mailbox, message, base);
 }
 
+static void read_letters(const struct mailbox *mailbox, const struct message *message,
+                         char letters[MAILDIR_LETTERS_SIZE])
+{
+    maildir_letters(mailbox_flags_text_locked(mailbox, message->flagset), letters);
+}
+
+enum maildir_sub maildir_sub_of_locked(const struct mailbox *mailbox, const struct message *message)
+{
+    char letters[MAILDIR_LETTERS_SIZE];
+    struct record record;
+    read_letters(mailbox, message, letters);
+    if (*letters)
+        return MAILDIR_CUR;
+    read_record(mailbox, message->uid, &record);
+    return record.cur ? MAILDIR_CUR : MAILDIR_NEW;
+}
+
 void maildir_file_locked(const struct mailbox *mailbox, const struct message *message, char flat[NAME_SIZE])
 {
     char letters[MAILDIR_LETTERS_SIZE], base[NAME_SIZE];
     struct record record;
-    maildir_letters(mailbox_flags_text_locked(mailbox, message->flagset), letters);
+    read_letters(mailbox, message, letters);
     read_record(mailbox, message->uid, &record);
     base_of(mailbox, message, &record, base);
     if (!*letters && !record.cur)
@@ -260,16 +277,20 @@ uint32_t maildir_uid_locked(const struct mailbox *mailbox, const char *flat)
 }
 
 bool maildir_record_locked(const struct mailbox *mailbox, uint32_t uid, const char *flat,
-                           char record[NAME_SIZE])
+                           char record[NAME_SIZE], uint32_t *holder_out)
 {
     struct maildir_name name;
     struct message message;
     char own[NAME_SIZE] = "";
+    *holder_out = 0;
     if (maildir_parse(flat, &name) || name.local)
         return false;
     const uint32_t other = maildir_base_uid_locked(mailbox, name.base);
-    if (other && other != uid)
-        return false;
+    if (other && other != uid) {
+        *holder_out = maildir_uid_locked(mailbox, flat);
+        if (!*holder_out)
+            return false;
+    }
     if (mailbox_find_locked(mailbox, uid, &message))
         own_base(mailbox, &message, own);
     const bool is_own = strcmp(name.base, own) == 0;

@@ -67,9 +67,12 @@ void maildir_name_locked(const struct mailbox *mailbox, uint32_t uid, char flat[
 uint32_t maildir_uid_locked(const struct mailbox *mailbox, const char *flat);
 /* The message that has this base. */
 uint32_t maildir_base_uid_locked(const struct mailbox *mailbox, const char *base);
-/* What to remember so that the message has that name; "" for nothing. False when it cannot have it. */
+/* What to remember so that the message has that name; "" for nothing. *holder_out: another message that has that
+ * very name, and is to lose it; or 0. False when it cannot have it: its base is another message's. */
 bool maildir_record_locked(const struct mailbox *mailbox, uint32_t uid, const char *flat,
-                           char record[NAME_SIZE]);
+                           char record[NAME_SIZE], uint32_t *holder_out);
+/* Which directory it is in. */
+enum maildir_sub maildir_sub_of_locked(const struct mailbox *mailbox, const struct message *message);
 /* Whether its name is not what it was. */
 bool maildir_renames_locked(const struct mailbox *mailbox, const struct row *before, const struct row *after);
 

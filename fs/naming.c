@@ -124,9 +124,11 @@ bool naming_set_locked(struct mailbox *mailbox, uint32_t uidvalidity, uint32_t u
     if (mailbox->written && mailbox->written_uidvalidity != uidvalidity)
         drop_all(mailbox);
     char record[NAME_SIZE];
+    uint32_t holder = 0;
     if (mailbox->account->maildir) {
-        if (!maildir_record_locked(mailbox, uid, file, record))
+        if (!maildir_record_locked(mailbox, uid, file, record, &holder))
             return false;
+        drop(mailbox, holder);
         file = record;
     }
     const uint32_t before = *file ? written_uid(mailbox->written, file) : 0;

@@ -132,15 +132,12 @@ bool op_maildir_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static bool holds_messages_locked(const struct mailbox *mailbox, enum maildir_sub sub)
 {
-    char file[NAME_SIZE];
     struct message message;
     size_t hint = 0;
 
-    for (uint32_t after = 0; mailbox_next_locked(mailbox, after, &hint, &message); after = message.uid) {
-        maildir_file_locked(mailbox, &message, file);
-        if (strncmp(file, maildir_sub_name(sub), 3) == 0)
+    for (uint32_t after = 0; mailbox_next_locked(mailbox, after, &hint, &message); after = message.uid)
+        if (maildir_sub_of_locked(mailbox, &message) == sub)
             return true;
-    }
     return false;
 }
 

@@ -21,6 +21,8 @@
 #define PROVEN_MAILBOX 1u
 
 #define LISTING_PATIENCE 4 /* a first listing may have to fetch a line for each message */
+#define AT_ONCE                                                                                              \
+    10000u /* messages that are looked at under one hold of the lock; most may be of the other directory */
 #define REPLY_MAX (256UL * 1024)
 
 /* Which of the three job->ino is, when its mailbox's listing is whole and fresh. Else the job has been replied to (0),
@@ -192,6 +194,7 @@ struct page {
     char *bytes;
     size_t size, used;
     bool plus;
+    bool more; /* it goes on in the same page */
 };
 
 /* False when it does not fit any more. An entry without an inode is no node for the kernel, only a name. */
@@ -255,22 +258,28 @@ static bool add_children(struct page *page, off_t offset)
     return true;
 }
 
-static bool add_messages(struct page *page, off_t offset)
+/* *offset goes on to where it stopped: the page is full, or the lock was held long enough. */
+static bool add_messages(struct page *page, off_t *offset)
 {
-    uint32_t after = offset > MESSAGES_BASE ? (uint32_t)(offset - MESSAGES_BASE) : 0;
+    uint32_t after = *offset > MESSAGES_BASE ? (uint32_t)(*offset - MESSAGES_BASE) : 0;
     struct message message;
     char flat[NAME_SIZE];
     size_t hint = 0;
 
-    while (mailbox_next_locked(page->mailbox, after, &hint, &message)) {
-        after = message.uid;
-        maildir_file_locked(page->mailbox, &message, flat);
-        if (strncmp(flat, maildir_sub_name(page->sub), 3) != 0)
-            continue;
-        struct fuse_entry_param entry = entry_of_message_locked(page->fs, page->mailbox, &message);
-        entry.ino = 0; /* it would have to be looked up again all the same */
-        if (!add(page, flat + 4, &entry, MESSAGES_BASE + after))
+    for (unsigned looked_at = 0; mailbox_next_locked(page->mailbox, after, &hint, &message); looked_at++) {
+        if (looked_at == AT_ONCE) {
+            page->more = true;
             return false;
+        }
+        if (maildir_sub_of_locked(page->mailbox, &message) == page->sub) {
+            maildir_file_locked(page->mailbox, &message, flat);
+            struct fuse_entry_param entry = entry_of_message_locked(page->fs, page->mailbox, &message);
+            entry.ino = 0; /* it would have to be looked up again all the same */
+            if (!add(page, flat + 4, &entry, MESSAGES_BASE + message.uid))
+                return false;
+        }
+        after = message.uid;
+        *offset = MESSAGES_BASE + after;
     }
     return true;
 }
@@ -295,17 +304,36 @@ static void add_drafts(struct page *page, off_t offset)
     }
 }
 
-static void fill(struct page *page, off_t offset)
+static void fill(struct page *page, off_t *offset)
 {
-    if (offset < MESSAGES_BASE && !add_dots(page, offset))
+    if (*offset < MESSAGES_BASE && !add_dots(page, *offset))
         return;
-    if (offset < MESSAGES_BASE && !page->sub && (!add_subs(page, offset) || !add_children(page, offset)))
+    if (*offset < MESSAGES_BASE && !page->sub && (!add_subs(page, *offset) || !add_children(page, *offset)))
         return;
-    if (offset < DRAFTS_BASE && (page->sub == MAILDIR_CUR || page->sub == MAILDIR_NEW) &&
+    if (*offset < DRAFTS_BASE && (page->sub == MAILDIR_CUR || page->sub == MAILDIR_NEW) &&
         !add_messages(page, offset))
         return;
-    if (offset <= DRAFTS_BASE + UINT32_MAX)
-        add_drafts(page, offset);
+    if (*offset <= DRAFTS_BASE + UINT32_MAX)
+        add_drafts(page, *offset);
+}
+
+/* 0 or an errno. */
+static int fill_at(struct page *page, fuse_ino_t ino, off_t *offset, uint64_t message_id)
+{
+    struct account *account = page->fs->account;
+    int error = 0;
+
+    account_lock(account);
+    page->more = false;
+    page->sub = op_maildir_sub_locked(account, ino, &page->mailbox);
+    if (!page->sub)
+        error = node_uid(ino) ? ESTALE : node_directory_locked(account, ino, &page->mailbox);
+    if (!error && mailbox_message_id_locked(page->mailbox) != message_id)
+        error = ESTALE; /* half of one mailbox and half of its successor is no listing */
+    if (!error)
+        fill(page, offset);
+    account_unlock(account);
+    return error;
 }
 
 bool op_maildir_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, uint64_t message_id,
@@ -313,7 +341,7 @@ bool op_maildir_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offse
 {
     struct fs *fs = ops_fs(req);
     struct page page = {.req = req, .fs = fs, .size = size < REPLY_MAX ? size : REPLY_MAX, .plus = plus};
-    int error = 0;
+    int error;
 
     if (!fs->maildir)
         return false;
@@ -322,15 +350,9 @@ bool op_maildir_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offse
         fuse_reply_err(req, ENOMEM);
         return true;
     }
-    account_lock(fs->account);
-    page.sub = op_maildir_sub_locked(fs->account, ino, &page.mailbox);
-    if (!page.sub)
-        error = node_uid(ino) ? ESTALE : node_directory_locked(fs->account, ino, &page.mailbox);
-    if (!error && mailbox_message_id_locked(page.mailbox) != message_id)
-        error = ESTALE; /* half of one mailbox and half of its successor is no listing */
-    if (!error)
-        fill(&page, offset);
-    account_unlock(fs->account);
+    do
+        error = fill_at(&page, ino, &offset, message_id);
+    while (!error && page.more);
     if (error)
         fuse_reply_err(req, error);
     else

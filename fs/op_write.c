@@ -200,6 +200,8 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
         return;
     }
     int error = attr_of(ops_fs(req), ino, &is);
+    if (ops_fs(req)->maildir)
+        to_set &= ~TO_SET_TIMES; /* neomutt sets it after each delivery, and takes a refusal for a failure */
     if (!error && !changes_nothing(&is, attr, to_set))
         error = EPERM;
     if (error)

@@ -111,6 +111,13 @@ ok "under its name" cmp "$work/mail" INBOX/cur/x.eml
 same "9 of them" 9 "$(server_files INBOX | wc -l)"
 same "not beside them" "Operation not permitted" "$(cp "$work/mail" INBOX/y.eml 2>&1 | sed 's/.*: //')"
 same "not of a base that is there" "File exists" "$(cp "$work/mail" INBOX/new/host.2 2>&1 | sed 's/.*: //')"
+ok "rsync -a" within 20 rsync -a "$work/mail" INBOX/cur/x.eml
+printf 'changed\r\n' | cat "$work/mail" - >"$work/changed"
+ok "brings what has changed" within 20 rsync -a "$work/changed" INBOX/cur/x.eml
+ok "to its place" cmp "$work/changed" INBOX/cur/x.eml
+same "which it has alone" 9 "$(server_files INBOX | wc -l)"
+same "no message becomes a draft" "Operation not permitted" \
+    "$(mv INBOX/cur/host.2:2,FS INBOX/tmp/host.2 2>&1 | sed 's/.*: //')"
 ok "rsync brings a Maildir" within 60 rsync -a --exclude tmp "$work/copy/Sent/" Archive/
 same "all of it, with flags" "$(cd "$work/copy/Sent" && find . -type f | sort)" "$(cd Archive && find . -type f | sort)"
 same "and once only" "" "$(within 60 rsync -a --out-format=%n "$work/copy/Sent/" Archive/ | grep -v '/$')"
@@ -130,7 +137,7 @@ same "on the server" 3 "$(server_files Archive | wc -l)"
 same "with its flags" '\Answered \Seen' "$(flags Archive 3 | tr ' ' '\n' | grep -v Recent | sort | paste -sd ' ')"
 ok "not here" test ! -e INBOX/cur/host.2:2,FS
 ok "a copy" cp INBOX/cur/x.eml Archive/cur/x.eml:2,
-ok "is there" cmp "$work/mail" Archive/cur/x.eml:2,
+ok "is there" cmp "$work/changed" Archive/cur/x.eml:2,
 ok "rm" rm INBOX/cur/x.eml
 same "one less" 7 "$(server_files INBOX | wc -l)"
 ok "mkdir makes all three" mkdir Other
@@ -148,15 +155,15 @@ ok "what is there shows all three again" test -d INBOX/tmp
 
 echo "--- what others do"
 "$MAILGEN" one "$box/INBOX" 1
-ok "new mail is in new" await 10 bash -c 'ls INBOX/new | grep -q ,U=11,'
-name=$(basename "$(file INBOX 11)")
+ok "new mail is in new" await 10 bash -c 'ls INBOX/new | grep -q ,U=12,'
+name=$(basename "$(file INBOX 12)")
 ok "as what it is" cmp "$(server_files INBOX | tail -n 1 | cut -f 2)" "INBOX/new/$name"
-imap 'SELECT INBOX' 'UID STORE 11 +FLAGS.SILENT (\Seen)' >/dev/null
+imap 'SELECT INBOX' 'UID STORE 12 +FLAGS.SILENT (\Seen)' >/dev/null
 ok "it is read" await 10 test -e "INBOX/cur/$name:2,S"
 ok "and not new" test ! -e "INBOX/new/$name"
-same "not listed either" "cur/$name:2,S" "$(file INBOX 11)"
-imap 'SELECT INBOX' 'UID STORE 11 +FLAGS.SILENT (\Deleted)' 'UID EXPUNGE 11' >/dev/null
-ok "it is deleted" await 10 bash -c '! ls INBOX/cur | grep ,U=11,'
+same "not listed either" "cur/$name:2,S" "$(file INBOX 12)"
+imap 'SELECT INBOX' 'UID STORE 12 +FLAGS.SILENT (\Deleted)' 'UID EXPUNGE 12' >/dev/null
+ok "it is deleted" await 10 bash -c '! ls INBOX/cur | grep ,U=12,'
 ok "and its name is gone" test ! -e "INBOX/cur/$name:2,S"
 before=$(mtime Sent/new)
 imap 'APPEND Sent {12+}

@@ -234,6 +234,27 @@ START_TEST(what_was_written_keeps_its_name)
 }
 END_TEST
 
+/* rsync, and rename(2): what is there under that very name is about to go. */
+START_TEST(a_name_is_taken_from_who_has_the_very_same)
+{
+    begin();
+    is(3, "\\Seen");
+    ck_assert(name(3, "new/x"));
+    ck_assert_str_eq(listed(3), "cur/x:2,S");
+    is(4, "\\Seen");
+    ck_assert(!name(4, "cur/x:2,F"));
+    ck_assert(name(4, "cur/x:2,S"));
+    ck_assert_str_eq(listed(4), "cur/x:2,S");
+    ck_assert_str_eq(listed(3), "cur/" OWN("3") ":2,S");
+    ck_assert_uint_eq(leads("cur/x:2,S"), 4);
+    ck_assert(name(4, listed(3)));
+    ck_assert_str_eq(listed(4), "cur/" OWN("3") ":2,S");
+    ck_assert_str_eq(listed(3), "cur/" OWN("3") ",=:2,S");
+    ck_assert_uint_eq(world.account->written_count, 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_name_that_is_taken_is_stepped_aside_for)
 {
     begin();
@@ -358,6 +379,6 @@ END_TEST
 
 UNIT_MAIN("maildir", letters_are_flags, names_are_taken_apart, mailboxes_of_the_same_name_are_shown_otherwise,
           a_message_goes_by_its_flags, where_it_was_put_is_remembered, what_was_written_keeps_its_name,
-          a_name_that_is_taken_is_stepped_aside_for, layouts_do_not_mix_their_names,
-          a_size_that_was_wrong_makes_another_name, a_drafts_name_says_its_flags,
-          drafts_are_found_in_either_layout)
+          a_name_is_taken_from_who_has_the_very_same, a_name_that_is_taken_is_stepped_aside_for,
+          layouts_do_not_mix_their_names, a_size_that_was_wrong_makes_another_name,
+          a_drafts_name_says_its_flags, drafts_are_found_in_either_layout)
