@@ -90,7 +90,7 @@ ok "to the other mailbox" grep -q "^Message-ID: <$(id 2)>" "$mnt"/Archive/cur/*
 same "with its flags" '\Flagged' "$(flags Archive 1)"
 ok "deletes one" keys INBOX "<limit>~i $(id 9)<enter><delete-message><quit>"
 same "on the server" "1 3 4 5 6 7 8" "$(uids INBOX)"
-same "nothing is left in tmp" "" "$(ls -A "$mnt/INBOX/tmp" "$mnt/Archive/tmp" | grep -v :)"
+same "nothing is left in tmp" "" "$(find "$mnt/INBOX/tmp" "$mnt/Archive/tmp" -type f)"
 
 echo "--- notmuch"
 ok "reads all" bash -c "notmuch new 2>&1 | grep 'Added 8 new messages'"
