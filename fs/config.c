@@ -256,7 +256,7 @@ void config_print_help(FILE *out)
                 "  -o allow_other           let other users in, as far as permissions allow\n"
                 "  -o ro|rw                 whether the account may be changed (default ro)\n"
                 "  -o trash=MAILBOX         rm moves messages there\n"
-                "  -o layout=eml|maildir    files UID.eml (default), or cur/, new/ and tmp/ for mail programs\n"
+                "  -o layout=eml|maildir    UID.eml (default), or Maildirs for mail programs\n"
                 "and the usual options of mount(8). In a value a comma is written \"\\,\".\n"
                 "\n"
                 "unmount: fusermount3 -u MOUNTPOINT\n",

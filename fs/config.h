@@ -33,7 +33,7 @@ struct config {
     bool allow_other;
     bool read_write;
     bool maildir; /* the layout of mailboxes */
-    char *trash; /* mailbox for what is deleted, UTF-8; NULL: none */
+    char *trash;  /* mailbox for what is deleted, UTF-8; NULL: none */
     bool offline;
     bool foreground, debug;
     unsigned max_threads; /* that take requests of the kernel; 1 to 64 */
