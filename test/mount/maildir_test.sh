@@ -154,16 +154,18 @@ ok "rmdir of all" bash -c 'rmdir Other/* && rmdir Other'
 ok "what is there shows all three again" test -d INBOX/tmp
 
 echo "--- what others do"
+here=$(ls INBOX/new)
 "$MAILGEN" one "$box/INBOX" 1
-ok "new mail is in new" await 10 bash -c 'ls INBOX/new | grep -q ,U=12,'
-name=$(basename "$(file INBOX 12)")
+ok "new mail is in new" await 10 bash -c "[ \"\$(ls INBOX/new)\" != '$here' ]"
+uid=$(server_files INBOX | tail -n 1 | cut -f 1)
+name=$(basename "$(file INBOX "$uid")")
 ok "as what it is" cmp "$(server_files INBOX | tail -n 1 | cut -f 2)" "INBOX/new/$name"
-imap 'SELECT INBOX' 'UID STORE 12 +FLAGS.SILENT (\Seen)' >/dev/null
+imap 'SELECT INBOX' "UID STORE $uid +FLAGS.SILENT (\\Seen)" >/dev/null
 ok "it is read" await 10 test -e "INBOX/cur/$name:2,S"
 ok "and not new" test ! -e "INBOX/new/$name"
-same "not listed either" "cur/$name:2,S" "$(file INBOX 12)"
-imap 'SELECT INBOX' 'UID STORE 12 +FLAGS.SILENT (\Deleted)' 'UID EXPUNGE 12' >/dev/null
-ok "it is deleted" await 10 bash -c '! ls INBOX/cur | grep ,U=12,'
+same "not listed either" "cur/$name:2,S" "$(file INBOX "$uid")"
+imap 'SELECT INBOX' "UID STORE $uid +FLAGS.SILENT (\\Deleted)" "UID EXPUNGE $uid" >/dev/null
+ok "it is deleted" await 10 bash -c "! ls INBOX/cur | grep ,U=$uid,"
 ok "and its name is gone" test ! -e "INBOX/cur/$name:2,S"
 before=$(mtime Sent/new)
 imap 'APPEND Sent {12+}
