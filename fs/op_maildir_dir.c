@@ -25,7 +25,7 @@
     10000u /* messages that are looked at under one hold of the lock; most may be of the other directory */
 #define REPLY_MAX (256UL * 1024)
 
-/* Which of the three job->ino is, when its mailbox's listing is whole and fresh. Else the job has been replied to (0),
+/* Which of the three job->ino is, when its mailbox's listing is whole and fresh, of which tmp shows nothing. Else the job has been replied to (0),
  * or waits (-1) and is not the caller's any more; in both cases the lock has been let go. */
 static int proven_sub_locked(struct job *job, bool known_is_enough, struct mailbox **mailbox_out)
 {
@@ -37,7 +37,8 @@ static int proven_sub_locked(struct job *job, bool known_is_enough, struct mailb
         job_reply_error(job, ESTALE);
         return 0;
     }
-    if (job->proven & PROVEN_MAILBOX || (known_is_enough && mailbox_known_locked(*mailbox_out)) ||
+    if (sub == MAILDIR_TMP || job->proven & PROVEN_MAILBOX ||
+        (known_is_enough && mailbox_known_locked(*mailbox_out)) ||
         mailbox_fresh_locked(*mailbox_out, &job->body_wait.wait))
         return (int)sub;
     job_waits_locked(job, PROVEN_MAILBOX);
@@ -328,7 +329,7 @@ static int fill_at(struct page *page, fuse_ino_t ino, off_t *offset, uint64_t me
     page->sub = op_maildir_sub_locked(account, ino, &page->mailbox);
     if (!page->sub)
         error = node_uid(ino) ? ESTALE : node_directory_locked(account, ino, &page->mailbox);
-    if (!error && mailbox_message_id_locked(page->mailbox) != message_id)
+    if (!error && page->sub != MAILDIR_TMP && mailbox_message_id_locked(page->mailbox) != message_id)
         error = ESTALE; /* half of one mailbox and half of its successor is no listing */
     if (!error)
         fill(page, offset);

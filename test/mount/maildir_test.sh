@@ -150,6 +150,9 @@ same "where it is" "Operation not permitted" "$(mv Other/cur Other/old 2>&1 | se
 ok "rm -r" rm -r Archive
 ok "and it is gone" bash -c '! ls Archive'
 same "on the server" "$(printf 'INBOX\nINBOX/Child\nOther\nSent')" "$(mailboxes)"
+ok "rmdir of one" rmdir Other/cur
+same "changes nothing" "$(printf 'cur\nnew\ntmp')" "$(ls Other)"
+ok "it can be used" bash -c 'cp "$1" Other/cur/x && cmp "$1" Other/cur/x && rm Other/cur/x' - "$work/mail"
 ok "rmdir of all" bash -c 'rmdir Other/* && rmdir Other'
 ok "what is there shows all three again" test -d INBOX/tmp
 

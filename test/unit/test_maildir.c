@@ -273,6 +273,50 @@ START_TEST(a_name_that_is_taken_is_stepped_aside_for)
 }
 END_TEST
 
+/* Whatever becomes of messages and of what they were called. */
+START_TEST(in_any_order_names_are_unique_and_found)
+{
+    enum { UIDS = 6 };
+    static const char *const names[] = {"new/a",
+                                        "cur/a:2,",
+                                        "cur/a",
+                                        "cur/a:2,S",
+                                        "new/" OWN("2"),
+                                        "cur/" OWN("2") ":2,",
+                                        "cur/" OWN("5") ":2,S",
+                                        "new/b"};
+    static const char *const flags[] = {"", "\\Seen", "work"};
+    begin();
+    srand(1);
+    for (unsigned step = 0; step < 3000; step++) {
+        const uint32_t uid = 1 + (uint32_t)rand() % UIDS;
+        char seen[UIDS + 1][NAME_SIZE] = {""};
+        struct message message;
+        switch (rand() % 4) {
+        case 0:
+            delta_apply_locked(inbox, &(struct delta){.gone = &uid, .gone_count = 1});
+            break;
+        case 1:
+            (void)name(uid, names[rand() % 8]);
+            break;
+        default:
+            is(uid, flags[rand() % 3]);
+        }
+        for (uint32_t other = 1; other <= UIDS; other++) {
+            if (!mailbox_find_locked(inbox, other, &message))
+                continue;
+            snprintf(seen[other], NAME_SIZE, "%s", listed(other));
+            ck_assert_msg(leads(seen[other]) == other, "%u: %s", step, seen[other]);
+            ck_assert_int_eq(maildir_sub_of_locked(inbox, &message),
+                             strncmp(seen[other], "cur", 3) == 0 ? MAILDIR_CUR : MAILDIR_NEW);
+            for (uint32_t before = 1; before < other; before++)
+                ck_assert_msg(strcmp(seen[before], seen[other]) != 0, "%u: %s", step, seen[other]);
+        }
+    }
+    end();
+}
+END_TEST
+
 START_TEST(layouts_do_not_mix_their_names)
 {
     begin();
@@ -380,5 +424,6 @@ END_TEST
 UNIT_MAIN("maildir", letters_are_flags, names_are_taken_apart, mailboxes_of_the_same_name_are_shown_otherwise,
           a_message_goes_by_its_flags, where_it_was_put_is_remembered, what_was_written_keeps_its_name,
           a_name_is_taken_from_who_has_the_very_same, a_name_that_is_taken_is_stepped_aside_for,
-          layouts_do_not_mix_their_names, a_size_that_was_wrong_makes_another_name,
-          a_drafts_name_says_its_flags, drafts_are_found_in_either_layout)
+          layouts_do_not_mix_their_names, in_any_order_names_are_unique_and_found,
+          a_size_that_was_wrong_makes_another_name, a_drafts_name_says_its_flags,
+          drafts_are_found_in_either_layout)
