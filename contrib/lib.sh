@@ -100,4 +100,4 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config fuse3 libfuse3-dev li
 server_packages=(dovecot-imapd openssl rsync)
 cyrus_packages=(cyrus-common sasl2-bin libsasl2-modules)
 test_packages=(g++ check python3 clang clang-format clang-tidy shellcheck attr procps file git binutils
-    groff-base)
+    groff-base neomutt notmuch maildir-utils)

@@ -262,6 +262,7 @@ enum imap_status account_open(const struct account_options *options, const struc
     account->timeout_ms = options->endpoint.timeout_ms;
     account->many_connections = options->connections > 1;
     account->read_write = options->read_write;
+    account->maildir = options->maildir;
     account->trash = options->trash ? imap_xstrdup(options->trash) : NULL;
     write_init(&account->write);
     clock_gettime(CLOCK_REALTIME, &account->opened);

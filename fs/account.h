@@ -46,6 +46,7 @@ struct account_options {
     uint64_t cache_size;      /* bytes of bodies kept */
     bool read_write;          /* write.h and writetree.h may be used */
     bool writeback;           /* and calls need not wait for the server: writeback.h */
+    bool maildir;             /* names as in maildir.h */
     const char *trash; /* deleted messages are moved there (as root_mailbox is written); NULL: expunged */
     bool offline;      /* only what is cached, never a connection; IMAP_GONE when nothing is */
 };

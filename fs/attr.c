@@ -2,13 +2,15 @@
 #include "attr.h"
 
 #include "node.h"
+#include "op_maildir.h"
 
 #define DIRECTORY_BLOCK 131072 /* glibc reads directories in pieces of this size */
 #define DIRECTORY_SIZE 4096    /* constant: tar takes one that grows by the first listing for a change */
 
 void attr_directory_locked(const struct fs *fs, struct mailbox *mailbox, struct stat *stat_out)
 {
-    unsigned children = mailbox_child_count_locked(mailbox);
+    const bool subs = fs->maildir && mailbox_selectable_locked(mailbox);
+    unsigned children = mailbox_child_count_locked(mailbox) + (subs ? MAILDIR_SUBS : 0);
     struct timespec changed = mailbox_mtime_locked(mailbox);
 
     *stat_out = (struct stat){
@@ -24,6 +26,14 @@ void attr_directory_locked(const struct fs *fs, struct mailbox *mailbox, struct 
         .st_mtim = changed,
         .st_ctim = changed,
     };
+}
+
+void attr_sub_locked(const struct fs *fs, struct mailbox *mailbox, enum maildir_sub sub,
+                     struct stat *stat_out)
+{
+    attr_directory_locked(fs, mailbox, stat_out);
+    stat_out->st_ino = node_number(mailbox_dir_id(mailbox), sub);
+    stat_out->st_nlink = 2;
 }
 
 void attr_message(const struct fs *fs, uint32_t message_id, const struct message *message,
@@ -51,10 +61,14 @@ int attr_of(const struct fs *fs, fuse_ino_t ino, struct stat *stat_out)
 {
     struct mailbox *mailbox;
     struct message message;
-    int error;
+    int error = 0;
 
     account_lock(fs->account);
-    if (node_uid(ino)) {
+    const enum maildir_sub sub =
+        fs->maildir ? op_maildir_sub_locked(fs->account, ino, &mailbox) : MAILDIR_NONE;
+    if (sub) {
+        attr_sub_locked(fs, mailbox, sub, stat_out);
+    } else if (node_uid(ino)) {
         error = node_message_locked(fs->account, ino, &mailbox, &message);
         if (!error)
             attr_message(fs, node_id(ino), &message, stat_out);

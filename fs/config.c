@@ -257,6 +257,7 @@ void config_print_help(FILE *out)
                 "  -o ro|rw                 whether the account may be changed (default ro)\n"
                 "  -o trash=MAILBOX         rm moves messages there\n"
                 "  -o writeback             tell the server of changes a moment later, many together\n"
+                "  -o layout=eml|maildir    UID.eml (default), or Maildirs for mail programs\n"
                 "and the usual options of mount(8). In a value a comma is written \"\\,\".\n"
                 "\n"
                 "unmount: fusermount3 -u MOUNTPOINT\n",

@@ -33,6 +33,7 @@ struct config {
     bool allow_other;
     bool read_write;
     bool writeback; /* changes are told of when they are on disk */
+    bool maildir;   /* the layout of mailboxes */
     char *trash;    /* mailbox for what is deleted, UTF-8; NULL: none */
     bool offline;
     bool foreground, debug;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "../imap/mem.h"
+#include "maildir.h"
 #include "sync.h"
 
 static void forget(struct mailbox *mailbox, size_t position)
@@ -64,32 +65,35 @@ static bool drop_one(struct mailbox *mailbox, uint32_t uid)
     return true;
 }
 
-/* Makes the message what row says; at its place, or without one when it is new. */
-static bool change_row(struct mailbox *mailbox, const struct row *row, const size_t *place)
+/* Makes the message what row says; at its place, or without one when it is new. *renamed: it has another name. */
+static bool change_row(struct mailbox *mailbox, const struct row *row, const size_t *place, bool *renamed)
 {
     struct columns *columns = &mailbox->columns;
     const bool told = mailbox->stored.state == STORED_ROWS;
     struct row before, after;
     bool changed = true;
-    if (told && place)
+    const bool names = mailbox->account->maildir;
+    if ((told || names) && place)
         columns_get(columns, *place, &before);
     if (place)
         changed = columns_update(columns, *place, row);
     else
         columns_insert(columns, row);
-    if (told) {
+    if (told || names)
         columns_get(columns, place ? *place : columns_lower(columns, row->uid), &after);
+    if (told)
         stored_row_locked(mailbox, place ? &before : NULL, &after);
-    }
+    if (names && place)
+        *renamed |= maildir_renames_locked(mailbox, &before, &after);
     return changed;
 }
 
 /* True when the message was not listed before. */
-static bool put_row(struct mailbox *mailbox, const struct row *row)
+static bool put_row(struct mailbox *mailbox, const struct row *row, bool *renamed)
 {
     size_t at = 0;
     const bool there = columns_find(&mailbox->columns, row->uid, &at);
-    if (!change_row(mailbox, row, there ? &at : NULL))
+    if (!change_row(mailbox, row, there ? &at : NULL, renamed))
         return false;
     if (!there && mailbox->written)
         naming_new_locked(mailbox, row->uid);
@@ -111,7 +115,7 @@ static bool interleaved(const struct columns *columns, const struct delta *delta
     return inserted > 16;
 }
 
-static void merge_rows(struct mailbox *mailbox, const struct delta *delta)
+static void merge_rows(struct mailbox *mailbox, const struct delta *delta, bool *renamed)
 {
     const struct columns old = mailbox->columns;
     struct columns *merged = &mailbox->columns;
@@ -128,7 +132,7 @@ static void merge_rows(struct mailbox *mailbox, const struct delta *delta)
             columns_insert(merged, &row);
         }
         if (i < delta->row_count)
-            put_row(mailbox, &delta->rows[i]);
+            put_row(mailbox, &delta->rows[i], renamed);
     }
     struct columns gone = old;
     columns_fini(&gone);
@@ -136,7 +140,7 @@ static void merge_rows(struct mailbox *mailbox, const struct delta *delta)
 
 void delta_apply_locked(struct mailbox *mailbox, const struct delta *delta)
 {
-    bool fewer = false, more = false;
+    bool fewer = false, more = false, renamed = false;
     if (delta->whole)
         fewer |= drop_by(mailbox, delta, true);
     if (delta->gone_count == 1)
@@ -144,16 +148,16 @@ void delta_apply_locked(struct mailbox *mailbox, const struct delta *delta)
     else if (delta->gone_count)
         fewer |= drop_by(mailbox, delta, false);
     if (interleaved(&mailbox->columns, delta)) {
-        merge_rows(mailbox, delta);
+        merge_rows(mailbox, delta, &renamed);
         more = true;
     } else {
         columns_reserve(&mailbox->columns, delta->whole ? delta->row_count : 0);
         for (size_t i = 0; i < delta->row_count; i++)
-            more |= put_row(mailbox, &delta->rows[i]);
+            more |= put_row(mailbox, &delta->rows[i], &renamed);
     }
     if (more) /* the pool's lock is a leaf, so it may be taken under ours */
         imap_pool_mailbox_changed(mailbox->account->pool, mailbox->wire);
-    /* Flags and sizes are not in a listing. */
-    if ((fewer || more) && mailbox->known)
+    /* Flags and sizes are in a listing only where they are in names. */
+    if ((fewer || more || renamed) && mailbox->known)
         mailbox_touch_locked(mailbox);
 }

@@ -18,6 +18,7 @@
 #include "../imap/mem.h"
 #include "draft_internal.h"
 #include "mailbox_internal.h"
+#include "maildir.h"
 #include "name.h"
 #include "write_internal.h"
 
@@ -25,7 +26,7 @@
 
 bool draft_name_is_local(const char *name)
 {
-    return *name == '.';
+    return maildir_is_local(name);
 }
 
 enum imap_status draft_check_name(const char *name, struct imap_error *err)
@@ -33,7 +34,7 @@ enum imap_status draft_check_name(const char *name, struct imap_error *err)
     const size_t len = strlen(name);
     if (len > DRAFT_NAME_MAX)
         return imap_error_sys(err, ENAMETOOLONG, "the name %s", name);
-    if (draft_name_is_local(name) || name_is_writable(name))
+    if (draft_name_is_local(name) || name_is_writable(name) || strchr(name, '/'))
         return IMAP_OK;
     return imap_error_sys(err, EINVAL, "%s is not a name that a message can be given: it ends in .eml", name);
 }
@@ -78,6 +79,7 @@ void draft_name_locked(struct draft *draft, struct mailbox *mailbox, const char 
     draft->name = copy;
     draft->mailbox = mailbox;
     draft->sent = false;
+    maildir_flag_draft_locked(draft);
     draft_show_locked(draft);
 }
 
@@ -201,7 +203,12 @@ void draft_close_locked(struct draft *draft)
 struct draft *draft_find_locked(const struct mailbox *mailbox, const char *name)
 {
     struct drafts *drafts = mailbox->account->drafts;
-    struct draft *draft = drafts ? *bucket_of(drafts, mailbox, name) : NULL;
+    return drafts ? draft_find_in_locked(drafts, mailbox, name) : NULL;
+}
+
+struct draft *draft_find_in_locked(struct drafts *drafts, const struct mailbox *mailbox, const char *name)
+{
+    struct draft *draft = *bucket_of(drafts, mailbox, name);
     while (draft && (draft->mailbox != mailbox || strcmp(draft->name, name) != 0))
         draft = draft->name_next;
     return draft;

@@ -61,7 +61,7 @@ size_t drafts_promised_locked(const struct account *account, struct draft ***dra
 
 /* ---- making, naming, removing ----------------------------------------------------------------------- */
 
-/* Whether a file of that name may be written: IMAP_SYS with EINVAL or ENAMETOOLONG. "x.eml", or local. */
+/* Whether a file of that name may be written: IMAP_SYS with EINVAL or ENAMETOOLONG. "x.eml", or local, or of the layout of maildir.h. */
 enum imap_status draft_check_name(const char *name, struct imap_error *err) IMAP_CHECK;
 bool draft_name_is_local(const char *name);
 /* An empty one, held. IMAP_SYS: there can be no file, ENOSPC for too many. */

@@ -97,6 +97,8 @@ void draft_hide_locked(struct draft *draft);
 void draft_place_locked(const struct draft *draft, struct draft_place *place_out);
 /* It is not going to be sent by itself any more. */
 void draft_unpromise_locked(struct draft *draft);
+/* draft_find_locked, while they are being taken up as well. */
+struct draft *draft_find_in_locked(struct drafts *drafts, const struct mailbox *mailbox, const char *name);
 /* It may be nobody's any more: then it goes, and its files. */
 void draft_settle_locked(struct draft *draft);
 

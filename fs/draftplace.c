@@ -13,6 +13,7 @@
 
 #include "../imap/mem.h"
 #include "draft_internal.h"
+#include "maildir.h"
 
 #define FILE_MAX (256L << 10) /* a name and flags, every byte as %XX, and room to spare */
 #define NAME_ROOM 40
@@ -168,6 +169,12 @@ static FILE *open_place(int dir_fd, uint32_t number)
     return file;
 }
 
+static bool is_name(const char *name)
+{
+    struct maildir_name parsed;
+    return *name && strlen(name) <= DRAFT_NAME_MAX && (!strchr(name, '/') || !maildir_parse(name, &parsed));
+}
+
 bool draftplace_read(int dir_fd, uint32_t number, struct draft_place *place_out)
 {
     FILE *file = open_place(dir_fd, number);
@@ -185,8 +192,7 @@ bool draftplace_read(int dir_fd, uint32_t number, struct draft_place *place_out)
     }
     free(line);
     fclose(file);
-    if (ended && place.mailbox && place.name && place.flags && *place.name && !strchr(place.name, '/') &&
-        strlen(place.name) <= DRAFT_NAME_MAX) {
+    if (ended && place.mailbox && place.name && place.flags && is_name(place.name)) {
         *place_out = place;
         return true;
     }

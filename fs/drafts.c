@@ -9,6 +9,7 @@
 #include "draft_internal.h"
 #include "flagtext.h"
 #include "mailbox_internal.h"
+#include "maildir.h"
 
 #define ID_KEY "\001drafts" /* no mailbox is called that */
 
@@ -30,6 +31,7 @@ static void take_flags(struct draft *draft, const char *text)
 static void take_up(struct drafts *drafts, struct mailbox *mailbox, const struct draft_place *place)
 {
     struct draft *draft = draft_add_locked(drafts, place->number);
+    char name[NAME_SIZE];
     draft->size = place->size;
     draft->mtime = place->mtime;
     draft->unclear = place->unclear;
@@ -38,15 +40,15 @@ static void take_up(struct drafts *drafts, struct mailbox *mailbox, const struct
     draft->uidnext = place->uidnext;
     draft->unsent = true;
     take_flags(draft, place->flags);
-    draft_name_locked(draft, mailbox, place->name);
-    draft->saved = true;
-    if (draft_name_is_local(place->name) || draft->promise)
+    maildir_draft_name_locked(draft, mailbox, place->name, name);
+    draft_name_locked(draft, mailbox, name);
+    draft->saved = strcmp(name, place->name) == 0;
+    if (draft_name_is_local(name) || draft->promise)
         return;
     draft->state = DRAFT_FAILED;
     imap_error_set(&draft->err, IMAP_AGAIN, "an earlier mount could not send it");
     pending_log_locked(drafts->account, LOG_NOTICE,
-                       "%s in %s was written in an earlier mount and is not sent yet", place->name,
-                       mailbox->wire);
+                       "%s in %s was written in an earlier mount and is not sent yet", name, mailbox->wire);
 }
 
 static void on_place(void *arg, const struct draft_place *place)

@@ -164,6 +164,7 @@ static enum imap_status open_account(const struct config *config, const char *pa
         .cache_size = config->cache_size,
         .read_write = config->read_write,
         .writeback = config->writeback,
+        .maildir = config->maildir,
         .trash = config->trash,
         .offline = config->offline,
     };
@@ -182,6 +183,7 @@ static int serve(const struct config *config, char **password, struct daemon *da
         .gid = config->gid,
         .umask = config->umask,
         .read_write = config->read_write,
+        .maildir = config->maildir,
         .absent_seconds = config->poll_s,
         .started = time(NULL),
         .version = IMAPFS_VERSION,

@@ -39,6 +39,7 @@ struct account {
     bool many_connections;        /* constant; else bodies make connection 0 change mailboxes, too */
     struct timespec opened;       /* CLOCK_REALTIME, constant */
     bool read_write;              /* constant */
+    bool maildir;                 /* constant: the layout of mailboxes (maildir.h) */
     char *trash;                  /* constant; UTF-8, NULL: none */
     struct mailbox *top;          /* of the whole account, constant */
     struct mailbox *root;         /* what is mounted: top or one below it, constant once open */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mailbox_internal.h"
+#include "maildir.h"
 
 bool naming_is_plain_locked(const struct mailbox *mailbox)
 {
@@ -20,15 +21,19 @@ static bool is_hidden(const struct mailbox *mailbox, const char *file)
     return child && !child->gone;
 }
 
-/* The written name in force, or NULL. */
+/* The written name in force, or NULL. One with a slash is of the other layout (maildir.h). */
 static const char *written_as(const struct mailbox *mailbox, uint32_t uid)
 {
     const char *file = written_name(mailbox->written, uid);
-    return file && !is_hidden(mailbox, file) ? file : NULL;
+    return file && !strchr(file, '/') && !is_hidden(mailbox, file) ? file : NULL;
 }
 
 void naming_file_locked(const struct mailbox *mailbox, uint32_t uid, char file[NAME_SIZE])
 {
+    if (mailbox->account->maildir) {
+        maildir_name_locked(mailbox, uid, file);
+        return;
+    }
     const char *own = mailbox->written ? written_as(mailbox, uid) : NULL;
     if (own) {
         (void)snprintf(file, NAME_SIZE, "%s", own);
@@ -49,6 +54,8 @@ bool naming_lists_locked(const struct mailbox *mailbox, uint32_t uid, const char
 uint32_t naming_uid_locked(const struct mailbox *mailbox, const char *file)
 {
     const uint32_t number = name_message_uid(file);
+    if (mailbox->account->maildir)
+        return maildir_uid_locked(mailbox, file);
     if (!number && name_message_uid_aside(file))
         return name_message_uid_aside(file);
     if (!mailbox->written)
@@ -68,6 +75,8 @@ static void tell(struct mailbox *mailbox, uint32_t uid, const char *file)
 {
     char other[NAME_SIZE];
     const uint32_t number = name_message_uid(file);
+    if (mailbox->account->maildir)
+        return; /* the kernel keeps none */
     pending_name_locked(mailbox->account, mailbox, file);
     if (number) {
         name_of_message_aside(number, other);
@@ -112,14 +121,22 @@ bool naming_set_locked(struct mailbox *mailbox, uint32_t uidvalidity, uint32_t u
         return false;
     if (mailbox->written && mailbox->written_uidvalidity != uidvalidity)
         drop_all(mailbox);
-    const uint32_t before = written_uid(mailbox->written, file);
+    char record[NAME_SIZE];
+    uint32_t holder = 0;
+    if (mailbox->account->maildir) {
+        if (!maildir_record_locked(mailbox, uid, file, record, &holder))
+            return false;
+        drop(mailbox, holder);
+        file = record;
+    }
+    const uint32_t before = *file ? written_uid(mailbox->written, file) : 0;
     if (before == uid)
         return true;
     if (before)
         drop(mailbox, before);
     drop(mailbox, uid);
     const bool room = mailbox->account->written_count < NAMING_MAX;
-    if (room && name_message_uid(file) != uid) {
+    if (room && *file && name_message_uid(file) != uid) {
         tell(mailbox, uid, file);
         put(mailbox, uidvalidity, uid, file);
         stored_name_locked(mailbox, uidvalidity, uid, file);
@@ -145,6 +162,8 @@ void naming_load_locked(struct mailbox *mailbox, uint32_t uidvalidity, uint32_t 
 static void tell_aside(struct mailbox *mailbox, uint32_t uid)
 {
     char file[NAME_SIZE];
+    if (mailbox->account->maildir)
+        return;
     name_of_message_aside(uid, file);
     pending_name_locked(mailbox->account, mailbox, file);
 }

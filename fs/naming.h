@@ -11,6 +11,9 @@
  * written as 10.eml: a restore would take it for what it is about to write. =UID.eml always leads to its message, as
  * rm of all that a listing shows may remove what it had to step aside for first.
  *
+ * With -o layout=maildir names are as in maildir.h instead, "cur/NAME" and "new/NAME" here; each layout remembers
+ * written names of its own form, of which a message has one.
+ *
  * Written names are the model's: they go with the message and with UIDVALIDITY, and are in the store. That what
  * a name means has changed is told by account_events.name_changed. They may be given before the message is
  * listed; what is not listed when a listing that should have it is complete loses them. Guarded by the account

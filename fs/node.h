@@ -3,7 +3,8 @@
  * node: inode numbers that mean something, so that there are no inode objects and nothing to forget.
  *
  * Invariants
- * 1. A directory is (dir_id, 0), a message (message_id, UID): id << 32 | uid. The root is FUSE_ROOT_ID.
+ * 1. A directory is (dir_id, 0), a message (message_id, UID): id << 32 | uid. The root is FUSE_ROOT_ID. The three
+ *    directories of a mailbox shown as a Maildir (op_maildir.h) are (dir_id, 1) to (dir_id, 3), also of the root.
  * 2. Ids are 31 bits and never 0, so that numbers are positive and none but the root's is below 2^32; what
  *    else is there is not of the account (op_status.h).
  * 3. A message_id is retired with its UIDVALIDITY: an old number leads to ESTALE, never to other mail.

@@ -14,6 +14,7 @@
 #include "naming.h"
 #include "node.h"
 #include "op_draft.h"
+#include "op_maildir.h"
 #include "op_settle.h"
 #include "op_status.h"
 #include "ops.h"
@@ -167,7 +168,7 @@ void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct fs *fs = ops_fs(req);
 
-    if (op_status_lookup(req, parent, name))
+    if (op_status_lookup(req, parent, name) || op_maildir_lookup(req, parent, name))
         return;
     if (strlen(name) >= NAME_SIZE) {
         fuse_reply_err(req, ENAMETOOLONG);
@@ -240,7 +241,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct fs *fs = ops_fs(req);
 
-    if (op_status_opendir(req, ino, fi))
+    if (op_status_opendir(req, ino, fi) || op_maildir_opendir(req, ino, fi))
         return;
     struct job *job = job_new(fs, fs->jobs, req, opendir_run, NULL);
 
@@ -396,7 +397,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, uint
     struct mailbox *mailbox;
     struct page page = {.req = req, .fs = fs, .size = size < REPLY_MAX ? size : REPLY_MAX, .plus = plus};
 
-    if (op_status_readdir(req, ino, size, offset, plus))
+    if (op_status_readdir(req, ino, size, offset, plus) ||
+        op_maildir_readdir(req, ino, size, offset, message_id, plus))
         return;
     page.bytes = malloc(page.size);
     if (!page.bytes) {

@@ -17,6 +17,7 @@
 #include "flagtext.h"
 #include "naming.h"
 #include "node.h"
+#include "op_maildir.h"
 #include "op_settle.h"
 #include "send.h"
 
@@ -282,8 +283,11 @@ void op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
     struct fs *fs = ops_fs(req);
     struct handle *handle;
     struct fuse_entry_param entry;
+    char flat[NAME_SIZE];
 
     (void)mode;
+    if (op_maildir_create(req, &parent, &name, flat))
+        return;
     if (!drafts_id(fs->account)) {
         fuse_reply_err(req, EROFS);
         return;

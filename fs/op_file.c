@@ -9,6 +9,8 @@
 #include "inuse.h"
 #include "node.h"
 #include "op_copy.h"
+#include "op_draft.h"
+#include "op_maildir.h"
 #include "op_status.h"
 #include "ops.h"
 
@@ -113,7 +115,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     struct stat attr;
     int error = 0;
 
-    if (op_status_getattr(req, ino, fi))
+    if (op_status_getattr(req, ino, fi) || op_maildir_getattr(req, ino))
         return;
     if (node_is_draft(ops_fs(req)->account, ino)) {
         op_draft_getattr(req, ino);

@@ -18,6 +18,7 @@
 #include "naming.h"
 #include "node.h"
 #include "op_draft.h"
+#include "op_maildir.h"
 #include "op_settle.h"
 #include "ops.h"
 #include "send.h"
@@ -296,10 +297,12 @@ static void rename_run(struct job *job)
 void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
                const char *new_name, unsigned flags)
 {
+    struct op_maildir_names at = {parent, new_parent, name, new_name, "", ""};
+
     if (flags & ~(unsigned)RENAME_NOREPLACE)
         fuse_reply_err(req, EINVAL);
-    else
-        (void)begin(req, parent, name, new_parent, new_name, flags, rename_run);
+    else if (!op_maildir_rename(req, &at))
+        (void)begin(req, at.parent, at.name, at.new_parent, at.new_name, flags, rename_run);
 }
 
 /* ---- link ----------------------------------------------------------------------------------------------- */
@@ -376,7 +379,8 @@ static void link_run(struct job *job)
 
 void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name)
 {
-    if (ops_fs(req)->read_write && (!node_uid(ino) || node_is_draft(ops_fs(req)->account, ino)))
+    if (ops_fs(req)->read_write &&
+        (!node_uid(ino) || node_is_draft(ops_fs(req)->account, ino) || ops_fs(req)->maildir))
         fuse_reply_err(req, EPERM);
     else
         (void)begin(req, ino, NULL, new_parent, new_name, 0, link_run);

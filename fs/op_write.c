@@ -9,6 +9,7 @@
 #include "name.h"
 #include "node.h"
 #include "op_draft.h"
+#include "op_maildir.h"
 #include "op_settle.h"
 #include "ops.h"
 #include "writetree.h"
@@ -81,7 +82,10 @@ static void unlink_run(struct job *job)
 
 void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-    begin(req, parent, name, 1, unlink_run);
+    char flat[NAME_SIZE];
+
+    if (!op_maildir_unlink(req, &parent, &name, flat))
+        begin(req, parent, name, 1, unlink_run);
 }
 
 /* ---- mkdir, rmdir ------------------------------------------------------------------------------- */
@@ -131,7 +135,8 @@ static void mkdir_run(struct job *job)
 
 void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
-    begin(req, parent, name, 1, mkdir_run);
+    if (!op_maildir_mkdir(req, parent, name))
+        begin(req, parent, name, 1, mkdir_run);
 }
 
 static void rmdir_run(struct job *job)
@@ -167,7 +172,8 @@ static void rmdir_run(struct job *job)
 
 void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-    begin(req, parent, name, LISTING_PATIENCE, rmdir_run);
+    if (!op_maildir_rmdir(req, parent, name))
+        begin(req, parent, name, LISTING_PATIENCE, rmdir_run);
 }
 
 /* ---- setattr ------------------------------------------------------------------------------------ */
@@ -205,12 +211,14 @@ void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, s
         return;
     }
     int error = attr_of(ops_fs(req), ino, &is);
+    if (ops_fs(req)->maildir)
+        to_set &= ~TO_SET_TIMES; /* neomutt sets it after each delivery, and takes a refusal for a failure */
     if (!error && !changes_nothing(&is, attr, to_set))
         error = EPERM;
     if (error)
         fuse_reply_err(req, error);
     else
-        fuse_reply_attr(req, &is, OPS_CACHE_SECONDS);
+        fuse_reply_attr(req, &is, op_maildir_is_sub(ops_fs(req), ino) ? 0 : OPS_CACHE_SECONDS);
 }
 
 /* ---- what mail cannot be ------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include "flagtext.h"
 #include "node.h"
 #include "op_draft.h"
+#include "op_maildir.h"
 #include "op_settle.h"
 #include "op_status.h"
 #include "ops.h"
@@ -168,7 +169,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
         fuse_reply_err(req, EOPNOTSUPP);
         return;
     }
-    if (op_status_getxattr(req, ino))
+    if (op_status_getxattr(req, ino) || op_maildir_getxattr(req, ino))
         return;
     if (node_is_draft(ops_fs(req)->account, ino))
         error = draft_value(ops_fs(req), ino, name, &value);
@@ -183,7 +184,7 @@ void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 /* Only what can be given back to a server is listed, so that rsync -X carries no more than that. */
 void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-    if (op_status_listxattr(req, ino, size))
+    if (op_status_listxattr(req, ino, size) || op_maildir_listxattr(req, ino, size))
         return;
     if (node_uid(ino))
         reply(req, FLAGS_NAME, sizeof(FLAGS_NAME), size);
@@ -239,7 +240,7 @@ static int check_settable(const struct fs *fs, fuse_ino_t ino, const char *name)
         return EOPNOTSUPP;
     if (strncmp(name, "user.imap.", 10) != 0)
         return EOPNOTSUPP; /* a message has no others, and is not to lose them unnoticed */
-    return node_uid(ino) && strcmp(name, FLAGS_NAME) == 0 ? 0 : EPERM;
+    return node_uid(ino) && !op_maildir_is_sub(fs, ino) && strcmp(name, FLAGS_NAME) == 0 ? 0 : EPERM;
 }
 
 static void set_flags(fuse_req_t req, fuse_ino_t ino, const char *text)

@@ -32,6 +32,7 @@ struct fs {
     gid_t gid;
     mode_t umask;
     bool read_write;
+    bool maildir;          /* the layout: op_maildir.h */
     double absent_seconds; /* how long a name that may yet come to be is taken for absent */
     time_t started;
     const char *version, *source, *mountpoint; /* for the status */

@@ -314,6 +314,16 @@ static bool set_trash(struct options *options, const char *option, const char *v
     return true;
 }
 
+static bool set_layout(struct options *options, const char *option, const char *value)
+{
+    const bool maildir = strcmp(value, "maildir") == 0;
+
+    if (!maildir && strcmp(value, "eml") != 0)
+        return refuse(options, option, "eml or maildir");
+    options->config->maildir = maildir;
+    return true;
+}
+
 static bool set_offline(struct options *options, const char *option, const char *value)
 {
     options->config->offline = true;
@@ -385,6 +395,7 @@ static const struct option {
     {"disable=", set_disable},
     {"fingerprint=", set_fingerprint},
     {"gid=", set_gid},
+    {"layout=", set_layout},
     {"max_threads=", set_max_threads},
     {"offline", set_offline},
     {"passcmd=", set_passcmd},

@@ -15,6 +15,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "maildir.h"
 #include "name.h"
 
 #define INBOX "INBOX"
@@ -183,6 +184,8 @@ static struct mailbox *make(struct account *account, struct mailbox *parent, con
     }
     if (!is_inbox(wire, len))
         name_from_wire(wire + own, len - own, file);
+    if (account->maildir)
+        maildir_child_escape(file);
     if (tree_child_locked(parent, file)) /* the same path by another delimiter, say */
         name_hashed(wire, len, file);
     struct mailbox *mailbox = mailbox_new(account, parent, wire, len, file);
@@ -361,6 +364,8 @@ static struct mailbox *child_by_text(struct mailbox *parent, const char *text, s
     if (!child && imap_utf7_encode(text, len, wire, 4 * len + 3) && strlen(wire) <= NAME_WIRE_MAX) {
         char file[NAME_SIZE];
         name_from_wire(wire, strlen(wire), file);
+        if (parent->account->maildir)
+            maildir_child_escape(file);
         child = mailbox_child_locked(parent, file);
     }
     free(wire);

@@ -22,6 +22,7 @@
 
 #include "../imap/mem.h"
 #include "mailbox_internal.h"
+#include "maildir.h"
 #include "name.h"
 #include "sync.h"
 
@@ -117,7 +118,9 @@ static char *wire_name(const struct mailbox *parent, const char *file, struct im
         wire[above] = delimiter;
         own += above + 1;
     }
-    if (name_to_wire(file, own, room, &len) && len && !(delimiter && memchr(own, delimiter, len)))
+    if (parent->account->maildir)
+        file = maildir_child_plain(file);
+    if (file && name_to_wire(file, own, room, &len) && len && !(delimiter && memchr(own, delimiter, len)))
         return wire;
     set_errno(err, EINVAL, "the name of a mailbox cannot be this");
     free(wire);

@@ -44,6 +44,7 @@ static struct world {
     bool resumes;    /* SELECT was asked what has changed */
     unsigned poll_ms;
     bool read_write, writeback;
+    bool maildir; /* the layout */
     const char *trash;
     unsigned notify_again;                   /* how often NOTIFY was to be said again */
     bool notified;                           /* NOTIFY is agreed upon before anything is asked */
@@ -545,6 +546,7 @@ static inline enum imap_status world_open(const char *root, struct imap_error *e
                                             .offline = world.offline,
                                             .read_write = world.read_write,
                                             .writeback = world.writeback,
+                                            .maildir = world.maildir,
                                             .trash = world.trash};
     struct account *account = NULL;
     const enum imap_status status = account_open(&options, &events, NULL, &account, err);

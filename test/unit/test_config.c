@@ -120,6 +120,12 @@ START_TEST(order_and_repetition)
     config = good("imapfs imaps://u@h/ -o rw,trash=Deleted.Items /mnt");
     ck_assert_str_eq(config.trash, "Deleted.Items");
     config_fini(&config);
+    config = good("imapfs imaps://u@h/ -o layout=maildir /mnt");
+    ck_assert(config.maildir);
+    config_fini(&config);
+    config = good("imapfs imaps://u@h/ -o layout=maildir,layout=eml /mnt");
+    ck_assert(!config.maildir);
+    config_fini(&config);
     config = good("imapfs imaps://u@h/ -o max_threads=3 -s /mnt");
     ck_assert_uint_eq(config.max_threads, 1);
     config_fini(&config);
@@ -227,6 +233,7 @@ START_TEST(wrong)
         {"-o disable=", "disable"},
         {"-o disable=IDLE,tls=none,ACL", "ACL"},
         {"-o connections=0", "connections"},
+        {"-o layout=mbox", "layout"},
         {"-o connections=17", "connections"},
         {"-o poll=86401", "poll"},
         {"-o uid=joe", "uid"},
