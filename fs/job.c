@@ -126,7 +126,7 @@ static void done(struct wait *wait, const struct imap_error *err)
     take_off(job);
     if (err && err->status != IMAP_OK) {
         const int error = errmap_errno(err);
-        end(job, error == ENOENT && job->is_open ? ESTALE : error);
+        end(job, error == ENOENT && job->by_inode ? ESTALE : error);
         return;
     }
     job->proven |= job->proves;

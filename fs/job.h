@@ -41,8 +41,9 @@ struct job {
     unsigned proven; /* bits of what has been waited for with success, for run to set and to read */
     unsigned proves; /* what the present wait proves when it succeeds */
     char *name;
-    void *extra;  /* freed with the job */
-    bool is_open; /* of a file that is open: what has gone is not "no such file" but ESTALE */
+    void *extra; /* freed with the job */
+    bool
+        by_inode; /* what has gone is not "no such file" but ESTALE, upon which open(2) looks its name up anew */
 
     struct body_wait body_wait; /* queue this one, or .wait of it */
 

@@ -148,6 +148,9 @@ static void lookup_run(struct job *job)
     if (draft) {
         entry = op_draft_entry_locked(job->fs, draft);
         answer = ANSWER_ENTRY;
+    } else if (!error && writeback_coming_locked(mailbox, job->name, &coming) && coming.leaves &&
+               !op_settled_locked(job, mailbox)) {
+        answer = ANSWER_WAITS;
     } else if (!error && writeback_coming_locked(mailbox, job->name, &coming) &&
                op_coming_entry_locked(job->fs, &coming, &entry)) {
         answer = ANSWER_ENTRY;

@@ -408,7 +408,7 @@ static bool send_locked(struct job *job, struct draft *draft, bool sync)
     if (draft_name_is_local(draft_file_name_locked(draft)))
         return draft_save_locked(draft, sync, wait);
     if (!sync && writeback_defers_locked(account) && draftcopy_is_exact_locked(draft))
-        return writeback_copy_locked(draft, wait);
+        return job->fs->maildir ? draft_send_locked(draft, wait) : writeback_copy_locked(draft, wait);
     if (!sync && writeback_defers_locked(account))
         return draft_post_locked(draft, writeback_number_locked(account), wait);
     return draft_send_locked(draft, wait);

@@ -226,6 +226,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     job->ino = ino;
     job->fi = *fi;
     job->abandon = open_abandon;
+    job->by_inode = true;
     if (fs->read_write && op_copy_is_expected(fs, fuse_req_ctx(req)->pid))
         job->proven = EXPECTS_COPY;
     open_run(job);
@@ -318,6 +319,6 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
     job->file = file_of(fi);
     job->size = size;
     job->offset = offset;
-    job->is_open = true;
+    job->by_inode = true;
     read_run(job);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories of the Maildir layout. Offsets as in op_dir.c: "." is 1, ".." 2, the three 3 to 5, a child 2^32 + dir_id,
- * a message 2^33 + UID, a draft 3 * 2^32 + its number.
+ * Directories of the Maildir layout. Offsets as in op_dir.c, and in its order: "." is 1, ".." 2, the three 3 to 5, a
+ * child 2^32 + dir_id, a draft 2^33 + its number, a message 2^60 + UID.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,11 @@
 #include "node.h"
 #include "op_draft.h"
 #include "op_maildir.h"
+#include "op_settle.h"
 
 #define CHILDREN_BASE ((off_t)1 << 32)
-#define MESSAGES_BASE ((off_t)1 << 33)
-#define DRAFTS_BASE ((off_t)3 << 32)
+#define DRAFTS_BASE ((off_t)1 << 33)
+#define MESSAGES_BASE ((off_t)1 << 60)
 #define SUBS_BASE 2
 
 #define PROVEN_MAILBOX 1u
@@ -164,6 +166,10 @@ static void opendir_run(struct job *job)
     struct mailbox *mailbox;
 
     account_lock(fs->account);
+    if (!(fi.flags & O_DIRECTORY) && !op_synced_locked(job)) { /* as in op_dir.c */
+        account_unlock(fs->account);
+        return;
+    }
     if (proven_sub_locked(job, false, &mailbox) <= 0)
         return;
     fi.fh = mailbox_message_id_locked(mailbox);
@@ -272,7 +278,8 @@ static bool add_messages(struct page *page, off_t *offset)
             page->more = true;
             return false;
         }
-        if (maildir_sub_of_locked(page->mailbox, &message) == page->sub) {
+        if (maildir_sub_of_locked(page->mailbox, &message) == page->sub &&
+            !writeback_hides_locked(page->mailbox, message.uid)) {
             maildir_file_locked(page->mailbox, &message, flat);
             struct fuse_entry_param entry = entry_of_message_locked(page->fs, page->mailbox, &message);
             entry.ino = 0; /* it would have to be looked up again all the same */
@@ -285,7 +292,7 @@ static bool add_messages(struct page *page, off_t *offset)
     return true;
 }
 
-static void add_drafts(struct page *page, off_t offset)
+static bool add_drafts(struct page *page, off_t offset)
 {
     uint32_t after = offset > DRAFTS_BASE ? (uint32_t)(offset - DRAFTS_BASE) : 0;
     const struct draft *draft;
@@ -301,21 +308,21 @@ static void add_drafts(struct page *page, off_t offset)
             continue;
         if (op_draft_named_locked(page->mailbox, name) &&
             !add(page, within ? name + 4 : name, &entry, DRAFTS_BASE + after))
-            return;
+            return false;
     }
+    return true;
 }
 
 static void fill(struct page *page, off_t *offset)
 {
-    if (*offset < MESSAGES_BASE && !add_dots(page, *offset))
+    if (*offset < DRAFTS_BASE && !add_dots(page, *offset))
         return;
-    if (*offset < MESSAGES_BASE && !page->sub && (!add_subs(page, *offset) || !add_children(page, *offset)))
+    if (*offset < DRAFTS_BASE && !page->sub && (!add_subs(page, *offset) || !add_children(page, *offset)))
         return;
-    if (*offset < DRAFTS_BASE && (page->sub == MAILDIR_CUR || page->sub == MAILDIR_NEW) &&
-        !add_messages(page, offset))
+    if (*offset < MESSAGES_BASE && !add_drafts(page, *offset))
         return;
-    if (*offset <= DRAFTS_BASE + UINT32_MAX)
-        add_drafts(page, *offset);
+    if (page->sub == MAILDIR_CUR || page->sub == MAILDIR_NEW)
+        (void)add_messages(page, offset);
 }
 
 /* 0 or an errno. */

@@ -16,6 +16,7 @@
 #include "node.h"
 #include "op_draft.h"
 #include "op_maildir.h"
+#include "op_settle.h"
 #include "write.h"
 
 #define PROVEN_ADDED 1u
@@ -104,6 +105,8 @@ static int go_on_locked(struct job *job, struct request *request)
                                     request->name);
         return 0;
     }
+    if (!op_settled_locked(job, NULL)) /* what waits comes before */
+        return -1;
     if (mailbox_message_id_locked(request->from) != request->message_id ||
         !mailbox_find_locked(request->from, request->uid, &message))
         return ENOENT; /* somebody else has moved it */

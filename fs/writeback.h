@@ -74,6 +74,7 @@ struct coming {
     const char *file; /* its name where it goes; borrowed until the lock is let go */
     struct mailbox *from;
     uint32_t uid;
+    bool leaves; /* at any moment: it may not be there any more */
 };
 bool writeback_coming_locked(const struct mailbox *to, const char *file, struct coming *coming_out);
 /* The first one with a number > after. */

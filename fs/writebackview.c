@@ -44,7 +44,12 @@ bool writeback_hides_locked(const struct mailbox *mailbox, uint32_t uid)
 static struct coming coming_of(const struct entry *entry)
 {
     return (struct coming){
-        .number = entry->position, .file = entry->file, .from = entry->from, .uid = entry->uid};
+        .number = entry->position,
+        .file = entry->file,
+        .from = entry->from,
+        .uid = entry->uid,
+        .leaves = entry->running && entry->kind == ENTRY_MOVE,
+    };
 }
 
 bool writeback_coming_locked(const struct mailbox *to, const char *file, struct coming *coming_out)
