@@ -95,6 +95,8 @@ void draft_free(struct draft *draft); /* what is allocated, nothing else */
 void draft_show_locked(struct draft *draft);
 void draft_hide_locked(struct draft *draft);
 void draft_place_locked(const struct draft *draft, struct draft_place *place_out);
+/* A mailbox was renamed: what is in it is there now, also for the next mount. */
+void drafts_follow_locked(const struct mailbox *from, struct mailbox *to);
 /* It is not going to be sent by itself any more. */
 void draft_unpromise_locked(struct draft *draft);
 /* draft_find_locked, while they are being taken up as well. */

@@ -10,6 +10,7 @@
 #include "flagtext.h"
 #include "mailbox_internal.h"
 #include "maildir.h"
+#include "send_internal.h"
 
 #define ID_KEY "\001drafts" /* no mailbox is called that */
 
@@ -98,6 +99,20 @@ enum imap_status drafts_open(struct account *account, const char *dir, const str
         sender_resume_locked(drafts->sender);
     account_unlock(account);
     return IMAP_OK;
+}
+
+void drafts_follow_locked(const struct mailbox *from, struct mailbox *to)
+{
+    struct drafts *drafts = from->account->drafts;
+    for (size_t i = 0; drafts && i < drafts->count; i++) {
+        struct draft *draft = drafts->all[i];
+        if (!draft->named || draft->mailbox != from || draft->state == DRAFT_SENDING)
+            continue;
+        draft_name_locked(draft, to, draft->name);
+        draft->to_save = true;
+        if (!sender_stopped_locked(drafts->sender))
+            sender_enqueue_locked(draft);
+    }
 }
 
 static int by_promise(const void *one, const void *other)

@@ -127,6 +127,13 @@ unsigned mailbox_child_count_locked(const struct mailbox *mailbox)
     return mailbox->child_count;
 }
 
+struct mailbox *mailbox_now_locked(struct mailbox *mailbox)
+{
+    while (mailbox->gone && mailbox->renamed_to)
+        mailbox = mailbox->renamed_to;
+    return mailbox;
+}
+
 bool mailbox_gone_locked(const struct mailbox *mailbox)
 {
     return mailbox->gone;

@@ -43,6 +43,8 @@ struct mailbox *mailbox_next_child_locked(struct mailbox *mailbox, uint32_t afte
 struct mailbox *mailbox_child_locked(struct mailbox *mailbox, const char *file_name);
 unsigned mailbox_child_count_locked(const struct mailbox *mailbox);
 bool mailbox_gone_locked(const struct mailbox *mailbox);
+/* What it is called now, if it was renamed by us; itself. */
+struct mailbox *mailbox_now_locked(struct mailbox *mailbox);
 bool mailbox_selectable_locked(const struct mailbox *mailbox);
 const char *mailbox_special_use_locked(const struct mailbox *mailbox); /* "\\Sent" or NULL */
 bool mailbox_subscribed_locked(const struct mailbox *mailbox);

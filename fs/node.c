@@ -22,6 +22,8 @@ int node_directory_locked(struct account *account, fuse_ino_t ino, struct mailbo
         return ENOTDIR;
     else
         mailbox = account_by_id_locked(account, node_id(ino));
+    if (mailbox)
+        mailbox = mailbox_now_locked(mailbox);
     if (!mailbox || mailbox_gone_locked(mailbox))
         return ESTALE;
     *mailbox_out = mailbox;

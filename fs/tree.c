@@ -276,6 +276,7 @@ static void take_subscription(struct account *account, const struct tree_item *i
 static void appear(struct mailbox *mailbox)
 {
     mailbox->gone = false;
+    mailbox->renamed_to = NULL;
     mailbox_add_child_locked(mailbox->parent, mailbox);
     pending_note_locked(mailbox->account, NOTE_CHILD_NEW, mailbox->parent, 0, mailbox);
 }

@@ -21,6 +21,7 @@
 #include <strings.h>
 
 #include "../imap/mem.h"
+#include "follow.h"
 #include "mailbox_internal.h"
 #include "maildir.h"
 #include "name.h"
@@ -42,6 +43,7 @@ struct tree_change {
     bool abandoned;        /* before the last command: err, whatever the listing shows */
     struct imap_error err; /* of the change */
     struct wait inner;     /* for a listing */
+    struct follow *follow; /* RENAME, once it was said */
 };
 
 static void proceed(struct tree_change *change);
@@ -63,6 +65,7 @@ static void finish(struct tree_change *change, const struct imap_error *err)
     account->write.tree_changes--;
     pending_finish_locked(account, &change->waits, err && err->status ? err : NULL);
     watch_again(account);
+    follow_free(&change->follow);
     free(change->wire);
     free(change);
 }
@@ -307,8 +310,10 @@ static void changed(struct tree_change *change)
         submit_aside(account, "UNSUBSCRIBE", change->victim->wire);
     if (!change->err.status && change->kind == RENAME)
         move_subscriptions(change);
-    if (change->kind == RENAME && !(change->err.status && change->said))
+    if (change->kind == RENAME && !(change->err.status && change->said)) {
         forget_name(account, change->wire);
+        change->follow = follow_take_locked(change->mailbox);
+    }
     list(change, LAST_LISTING);
 }
 
@@ -339,6 +344,8 @@ static void conclude(struct tree_change *change)
         done = false;
     if (!done && !err->status)
         imap_error_set(err, IMAP_PROTO, "the server says that it is done, and lists it otherwise");
+    if (done && change->follow)
+        follow_give_locked(change->follow, change->wire);
     finish(change, done ? NULL : err);
 }
 

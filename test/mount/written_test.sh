@@ -100,6 +100,18 @@ imap 'SELECT Back' "UID STORE $name5 +FLAGS.SILENT (\\Deleted)" "UID EXPUNGE $na
 ok "and the name goes, too" await 10 bash -c '[ ! -e Back/5.eml ] && ! ls Back | grep -qx 5.eml'
 same "of one message only" 22 "$(ls Back | wc -l)"
 listed=$(contents Back)
+
+echo "--- the mailbox is renamed"
+echo draft >Back/.local
+exec 9<Back
+ok "mv of it" mv Back Renamed
+same "the names go along" "$listed" "$(contents Renamed | grep -v "\.local")"
+same "and what is not sent" draft "$(cat Renamed/.local)"
+same "who has it open sees it, too" "$(ls Renamed)" "$(ls /proc/self/fd/9/)"
+exec 9<&-
+rm Renamed/.local
+ok "and back" mv Renamed Back
+same "as it was" "$listed" "$(contents Back)"
 cd /
 mount_stop
 mount_start rw poll=0

@@ -51,6 +51,11 @@ struct mailbox *account_by_id_locked(struct account *account, uint32_t id)
     return id == inbox.dir_id ? &inbox : NULL;
 }
 
+struct mailbox *mailbox_now_locked(struct mailbox *mailbox)
+{
+    return mailbox;
+}
+
 bool mailbox_gone_locked(const struct mailbox *mailbox)
 {
     (void)mailbox;
