@@ -248,6 +248,8 @@ static enum imap_status bring_up(struct account *account, const struct account_o
         status = drafts_open(account, options->cache_dir, &options->endpoint, err);
     if (!status && options->read_write)
         writeback_open(account, options->writeback);
+    else if (!status)
+        writeback_remind(account);
     return status;
 }
 

@@ -462,6 +462,19 @@ void writeback_open(struct account *account, bool on)
     thread_start(&writeback->thread, "writeback", writeback_thread, writeback);
 }
 
+void writeback_remind(struct account *account)
+{
+    struct intent *intents = NULL;
+    account_lock(account);
+    const size_t count = stored_intents_locked(account, &intents);
+    if (count)
+        pending_log_locked(account, LOG_NOTICE,
+                           "%zu changes of an earlier mount are still to be done: mount with rw for that",
+                           count);
+    account_unlock(account);
+    intents_free(intents, count);
+}
+
 void writeback_outage_locked(struct account *account)
 {
     if (!account->writeback)

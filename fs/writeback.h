@@ -26,6 +26,8 @@ struct writeback;
 
 /* Once the tree and the drafts are known; on: -o writeback. Takes up what earlier mounts have left. */
 void writeback_open(struct account *account, bool on);
+/* Instead, where the mount may not write: says so if an earlier one has left something. */
+void writeback_remind(struct account *account);
 /* The server cannot be reached; it can again. */
 void writeback_outage_locked(struct account *account);
 void writeback_resume_locked(struct account *account);

@@ -162,6 +162,7 @@ server_continue
 await 20 no_sessions
 mount_start ro
 same "the message is in view" "18.eml 19.eml new.eml" "$(listed Archive)"
+ok "and the log says so" grep -q "1 changes of an earlier mount are still to be done: mount with rw" "$daemon_log"
 mount_stop
 mount_start rw
 ok "a mount that may write does it" await 20 has_count Archive 2
