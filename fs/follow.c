@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "follow.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,9 +71,9 @@ struct follow *follow_take_locked(struct mailbox *mailbox)
 
 static struct mailbox *place_of(const struct follow *follow, const struct follow_part *part, const char *wire)
 {
-    const char *below = part->old->wire + follow->prefix;
-    char *name = imap_xcalloc(strlen(wire) + strlen(below) + 1, 1);
-    strcpy(stpcpy(name, wire), below);
+    char *name = NULL;
+    if (asprintf(&name, "%s%s", wire, part->old->wire + follow->prefix) < 0)
+        abort();
     struct mailbox *place = tree_find_locked(follow->account, name, strlen(name));
     free(name);
     return place && !place->gone && place != part->old ? place : NULL;

@@ -25,13 +25,13 @@ struct mailbox {
     struct mailbox *wire_next, *file_next, *all_next; /* tree.c: chains */
 
     /* ---- the tree ---- */
-    struct mailbox **children; /* sorted by dir_id, the gone ones left out */
-    unsigned child_count, child_capacity;
-    char delimiter;             /* of its name; 0: none */
-    unsigned attributes;        /* IMAP_MBOX_ */
-    char *special_use;          /* interned for the life of the account, or NULL */
-    bool gone;                  /* not in the last LIST, nor implied by a child that is */
+    struct mailbox **children;  /* sorted by dir_id, the gone ones left out */
     struct mailbox *renamed_to; /* gone, as we have called it that; else NULL */
+    unsigned child_count, child_capacity;
+    char delimiter;      /* of its name; 0: none */
+    unsigned attributes; /* IMAP_MBOX_ */
+    char *special_use;   /* interned for the life of the account, or NULL */
+    bool gone;           /* not in the last LIST, nor implied by a child that is */
     bool subscribed;
     bool children_changed;  /* tree.c: to be put in order */
     unsigned round, listed; /* tree.c: the listing that implied it last, that named it last */

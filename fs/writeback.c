@@ -48,8 +48,11 @@ static void pass_barriers(struct writeback *writeback)
 
 void writeback_give_up_waiting_locked(struct writeback *writeback, const struct imap_error *why)
 {
-    while (!TAILQ_EMPTY(&writeback->barriers))
-        tell_barrier(writeback, TAILQ_FIRST(&writeback->barriers), why);
+    struct barrier *barrier, *next;
+    for (barrier = TAILQ_FIRST(&writeback->barriers); barrier; barrier = next) {
+        next = TAILQ_NEXT(barrier, link);
+        tell_barrier(writeback, barrier, why);
+    }
 }
 
 static bool await(struct account *account, struct wait *wait, bool tells)
@@ -124,21 +127,16 @@ static void remember_refusal(const struct entry *entry, const struct imap_error 
 }
 
 /* What was to be done with the message once the copy was there. */
-static struct entry *dependent_of(const struct entry *copy)
-{
-    struct entry *entry = TAILQ_NEXT(copy, link);
-    while (entry && !(entry->from == copy->from && entry->uid == copy->uid && entry->kind != ENTRY_COPY))
-        entry = TAILQ_NEXT(entry, link);
-    return entry;
-}
-
 static void refuse_dependents(const struct entry *copy, const struct imap_error *why)
 {
     struct imap_error err = *why;
-    struct entry *entry;
+    struct entry *entry, *next;
     snprintf(err.text, sizeof err.text, "it was to be copied before, and is not: %.180s", why->text);
-    while ((entry = dependent_of(copy)))
-        writeback_over_locked(entry, &err);
+    for (entry = TAILQ_NEXT(copy, link); entry; entry = next) {
+        next = TAILQ_NEXT(entry, link);
+        if (entry->from == copy->from && entry->uid == copy->uid && entry->kind != ENTRY_COPY)
+            writeback_over_locked(entry, &err);
+    }
 }
 
 void writeback_over_locked(struct entry *entry, const struct imap_error *err)
