@@ -75,7 +75,7 @@ sum=$(sum_of 'Büro/Straße 日本/a & b/6.eml')
 ok "mv of a tree" within 20 mv 'Büro' Archive/Kontor
 same "the server has it" $'Archive/Kontor\nArchive/Kontor/Straße 日本\nArchive/Kontor/Straße 日本/a & b' \
     "$(mailboxes | grep 'Kontor')"
-same "with its mail" "$sum" "$(sum_of 'Archive/Kontor/Straße 日本/a & b/1.eml')"
+same "with its mail" "$sum" "$(sum_of 'Archive/Kontor/Straße 日本/a & b/6.eml')"
 ok "another takes its old name" within 10 mkdir 'Büro'
 mv INBOX/9.eml 'Büro/'
 same "and is not taken for it" "$(sum_of "$(server_files 'Büro' | cut -f 2)")" "$(sum_of 'Büro/9.eml')"
