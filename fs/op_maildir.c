@@ -6,6 +6,7 @@
 
 #include "node.h"
 #include "op_draft.h"
+#include "writeback.h"
 
 enum maildir_sub op_maildir_sub_locked(struct account *account, fuse_ino_t ino, struct mailbox **mailbox_out)
 {
@@ -136,7 +137,7 @@ static bool holds_messages_locked(const struct mailbox *mailbox, enum maildir_su
     size_t hint = 0;
 
     for (uint32_t after = 0; mailbox_next_locked(mailbox, after, &hint, &message); after = message.uid)
-        if (maildir_sub_of_locked(mailbox, &message) == sub)
+        if (maildir_sub_of_locked(mailbox, &message) == sub && !writeback_hides_locked(mailbox, message.uid))
             return true;
     return false;
 }

@@ -167,3 +167,16 @@ mount_stop
 mount_start rw
 ok "a mount that may write does it" await 20 has_count Archive 2
 mount_stop
+
+echo "--- mailboxes as Maildirs"
+mount_start rw writeback layout=maildir
+cd "$mnt" || exit 1
+ok "delivery" within 20 bash -c 'cp "$1" INBOX/tmp/d1 && mv INBOX/tmp/d1 INBOX/new/d1 && sync -f INBOX/new' - "$work/new"
+ok "is on the server" has_sums INBOX "$(sum_of "$work/new")"
+first=$(find INBOX/cur INBOX/new -type f | head -n 1)
+ok "rm" within 20 rm "$first"
+same "its name is gone" "" "$(find INBOX/cur INBOX/new -path "$first")"
+ok "rm -r of a mailbox" within 60 rm -r Bulk
+same "it is gone" "" "$(mailboxes | grep -x Bulk)"
+cd / || exit 1
+mount_stop
