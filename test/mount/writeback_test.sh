@@ -171,8 +171,10 @@ mount_stop
 echo "--- mailboxes as Maildirs"
 mount_start rw writeback layout=maildir
 cd "$mnt" || exit 1
+n=$(server_files INBOX | wc -l)
 ok "delivery" within 20 bash -c 'cp "$1" INBOX/tmp/d1 && mv INBOX/tmp/d1 INBOX/new/d1 && sync -f INBOX/new' - "$work/new"
-ok "is on the server" has_sums INBOX "$(sum_of "$work/new")"
+same "is on the server" $((n + 1)) "$(server_files INBOX | wc -l)"
+same "byte for byte" "$(sum_of "$work/new")" "$(sum_of "$(find INBOX -name 'd1*')")"
 first=$(find INBOX/cur INBOX/new -type f | head -n 1)
 ok "rm" within 20 rm "$first"
 same "its name is gone" "" "$(find INBOX/cur INBOX/new -path "$first")"
