@@ -34,7 +34,7 @@ struct config {
     bool allow_other;
     bool read_write;
     bool writeback; /* changes are told of when they are on disk */
-    char *trash; /* mailbox for what is deleted, UTF-8; NULL: none */
+    char *trash;    /* mailbox for what is deleted, UTF-8; NULL: none */
     bool offline;
     bool foreground, debug;
     unsigned max_threads; /* that take requests of the kernel; 1 to 64 */

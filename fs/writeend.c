@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../imap/mem.h"
+#include "retry.h"
 #include "sync.h"
 #include "write_internal.h"
 
@@ -346,17 +347,20 @@ static void advance(struct write_batch *batch)
     }
 }
 
-/* One refusal of many tells nothing of each: they are asked for one by one. */
+/* One refusal of many tells nothing of each: they are asked for one by one; but for the moment it is of all. */
 static void refused(struct write_batch *batch)
 {
     const bool many = batch->ops->next && batch->err.status != IMAP_AGAIN;
     const struct imap_error err = batch->err;
+    const bool for_now = retry_is_of_use(&err, batch->said);
     while (batch->ops) {
         struct write_op *op = write_take_op(batch);
         const bool done = op->kind != WRITE_KIND_FLAGS && op->kind != WRITE_KIND_COPY && write_is_gone(op) &&
                           err.code != IMAP_CODE_EXPUNGEISSUED;
         if (done)
             write_finish_op(op, NULL);
+        else if (for_now && write_later(op))
+            continue;
         else if (many)
             write_again(op, true);
         else
