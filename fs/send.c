@@ -177,11 +177,13 @@ static bool appended_uid(const struct imap_text *text, uint32_t *uidvalidity_out
 
 /* LIMIT is not to be tried again (RFC 5530), and what a message exceeds is its size: so Dovecot says of
  * quota_max_mail_size. */
-static void refused_by_server(struct draft *draft, const struct imap_error *why)
+static void refused_by_server(struct draft *draft, const struct imap_result *result)
 {
-    struct imap_error err = *why;
+    struct imap_error err = *result->error;
     if (err.code == IMAP_CODE_LIMIT)
         err.code = IMAP_CODE_TOOBIG;
+    if (result->bad && draft->mtime.tv_sec < 0) /* so Cyrus answers; Dovecot takes it */
+        imap_error_sys(&err, EINVAL, "the server takes no date before 1970: %s", result->error->text);
     send_fail_locked(draft, &err);
 }
 
@@ -213,7 +215,7 @@ void append_ended_locked(struct draft *draft, const struct imap_result *result)
         return;
     } else if (result->text || result->status == IMAP_USAGE || result->status == IMAP_SYS ||
                result->status == IMAP_AUTH) {
-        refused_by_server(draft, result->error);
+        refused_by_server(draft, result);
     } else if (result->status == IMAP_AGAIN) {
         send_again_locked(draft, result->error);
     } else if (result->status == IMAP_CANCEL) {

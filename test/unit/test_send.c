@@ -95,6 +95,31 @@ START_TEST(a_refusal_is_told_and_the_draft_stays)
 }
 END_TEST
 
+/* _i: whether it is the date that the server does not understand. */
+START_TEST(a_date_that_is_bad)
+{
+    struct imap_error err = {0};
+    const struct imap_text text = {.text = "Invalid date"};
+    const struct imap_result result = {.status = IMAP_NO, .bad = true, .text = &text, .error = &err};
+    imap_error_set(&err, IMAP_NO, "APPEND: Invalid date");
+    open_with("UIDPLUS");
+    draft = writes(archive, "x.eml", TEXT, strlen(TEXT));
+    account_lock(world.account);
+    draft_set_mtime_locked(draft, (struct timespec){.tv_sec = _i ? -1 : 0});
+    account_unlock(world.account);
+    sends();
+    struct imap_command *append = await_command("", 0,
+                                                _i ? "APPEND Archive \"31-Dec-1969 23:59:59 +0000\" "
+                                                   : "APPEND Archive \" 1-Jan-1970 00:00:00 +0000\" ");
+    append->events.done(append->arg, &result);
+    imap_command_free(&append);
+    await_ending(_i ? EINVAL : EIO);
+    ck_assert_int_eq(strstr(world.line, "no date before 1970") != NULL, _i);
+    lets_go();
+    world_fini();
+}
+END_TEST
+
 /* _i: how often; 5 times is for ever. */
 START_TEST(what_is_refused_for_the_moment_is_sent_again)
 {
@@ -364,6 +389,7 @@ int main(void)
     tcase_add_test(cases, bare_line_ends_are_made_whole);
     tcase_add_test(cases, nothing_is_sent_of_local_and_empty_ones);
     tcase_add_loop_test(cases, a_refusal_is_told_and_the_draft_stays, 0, sizeof refusals / sizeof *refusals);
+    tcase_add_loop_test(cases, a_date_that_is_bad, 0, 2);
     tcase_add_loop_test(cases, what_is_refused_for_the_moment_is_sent_again, 0, 2);
     tcase_add_test(cases, what_is_refused_for_the_moment_is_not_sent_for_nobody);
     tcase_add_test(cases, what_cannot_be_taken_is_not_sent);
