@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conn_idle: what a connection does with nothing to do. The watching one sends IDLE (RFC 2177) when it
- * has been quiet for a moment, so that a string of short jobs is not cut up by IDLE and DONE (which, with what the server
- * says to them, are more octets than a short job); a longer moment if it was cut up all the same just before. Without
+ * has been quiet for a moment, so that a string of short jobs is not cut up by IDLE and DONE; without
  * IDLE, or without a mailbox, NOOP now and then. Lanes do so while they watch a mailbox; else they are left
  * alone and closed after a while.
  */
@@ -78,14 +77,6 @@ void imap_conn_idle_tell(struct imap_conn *conn)
         tell_idling(conn, true);
 }
 
-/* So long it has to be quiet before IDLE. */
-static int64_t idle_grace(const struct imap_conn *conn)
-{
-    const struct imap_pool_timing *timing = &conn->pool->timing;
-    const bool cut_up = conn->idle_at && conn->quiet_at - conn->idle_at < timing->idle_string;
-    return cut_up ? timing->idle_grace_string : timing->idle_grace;
-}
-
 int64_t imap_conn_idle(struct imap_conn *conn, int64_t now)
 {
     const struct imap_pool_timing *timing = &conn->pool->timing;
@@ -106,7 +97,7 @@ int64_t imap_conn_idle(struct imap_conn *conn, int64_t now)
         return is_to_retire(conn) ? now : conn->quiet_at + timing->lane_unused;
 
     bool idle = can_idle(conn);
-    int64_t due = conn->quiet_at + (idle ? idle_grace(conn) : timing->noop);
+    int64_t due = conn->quiet_at + (idle ? timing->idle_grace : timing->noop);
     if (now < due)
         return due;
     conn->quiet_at = 0;

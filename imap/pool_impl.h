@@ -101,14 +101,13 @@ struct imap_pool_timing {
     int64_t no_more;                    /* after a further connection failed */
     int64_t impatient;                  /* new work may cut a pause short that has lasted this long */
     int64_t idle_grace, idle_renew, noop;
-    int64_t idle_string, idle_grace_string; /* work so soon after IDLE makes the next one wait so long */
-    int64_t proof;                          /* a line that is doubted has to answer within */
-    int64_t notify_renew;                   /* NOTIFY is said again so often ... */
-    int64_t notify_retry;                   /* ... and so soon after the server had to give it up */
-    int64_t lane_unused;                    /* then it is closed */
-    int64_t look_again;                     /* the clock dispatches so often while jobs wait */
-    int64_t starving;                       /* a job that waited this long makes a lane change its mailbox */
-    int64_t crowded; /* one that waited this long shows that the lanes cannot keep up */
+    int64_t proof;        /* a line that is doubted has to answer within */
+    int64_t notify_renew; /* NOTIFY is said again so often ... */
+    int64_t notify_retry; /* ... and so soon after the server had to give it up */
+    int64_t lane_unused;  /* then it is closed */
+    int64_t look_again;   /* the clock dispatches so often while jobs wait */
+    int64_t starving;     /* a job that waited this long makes a lane change its mailbox */
+    int64_t crowded;      /* one that waited this long shows that the lanes cannot keep up */
     int64_t
         settle; /* a mailbox is wanted, or a lane without work, so long before the one idles on the other */
     int64_t watch_again; /* after a lane could not be opened: before one is opened only to idle */

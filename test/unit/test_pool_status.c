@@ -118,29 +118,6 @@ START_TEST(what_each_connection_does)
 }
 END_TEST
 
-/* _i: whether the work comes soon after IDLE. */
-START_TEST(a_string_of_work_is_not_cut_up_by_idle)
-{
-    struct world *world = world_new();
-    world_pool(world, 1, 10000);
-    world->pool->timing.idle_grace = 0;
-    world->pool->timing.idle_string = _i ? 3600 * 1000 : 0;
-    world->pool->timing.idle_grace_string = 3600 * 1000;
-    world_connect(world);
-    await_ask(ask_with(world, "INBOX", IMAP_POOL_WATCHER, 0, "CHECK", NULL), IMAP_OK);
-    AWAIT(world, seen_locked(world, 0, "IDLE") == 1);
-    for (int i = 0; i < 5; i++)
-        await_ask(ask_with(world, "INBOX", IMAP_POOL_WATCHER, 0, "CHECK", NULL), IMAP_OK);
-    if (_i) {
-        await_doing(world, 0, IMAP_POOL_QUIET);
-        ck_assert_uint_eq(seen(world, 0, "IDLE"), 1);
-    } else {
-        AWAIT(world, seen_locked(world, 0, "IDLE") >= 2);
-    }
-    world_free(world);
-}
-END_TEST
-
 START_TEST(a_long_name_is_cut)
 {
     char name[400];
@@ -187,7 +164,6 @@ int main(void)
     tcase_add_test(tcase, before_anything);
     tcase_add_test(tcase, octets_are_those_of_the_wire);
     tcase_add_test(tcase, what_each_connection_does);
-    tcase_add_loop_test(tcase, a_string_of_work_is_not_cut_up_by_idle, 0, 2);
     tcase_add_test(tcase, a_long_name_is_cut);
     tcase_add_test(tcase, an_outage);
     suite_add_tcase(suite, tcase);
