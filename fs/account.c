@@ -221,6 +221,7 @@ static enum imap_status bring_up(struct account *account, const struct account_o
                                                    .credentials = options->credentials,
                                                    .connections = options->connections,
                                                    .read_write = options->read_write,
+                                                   .compress = options->compress,
                                                    .offline = options->offline};
     const struct imap_pool_events events = {.since = resume_since,
                                             .changed = resume_changed,

@@ -44,6 +44,7 @@ struct account_options {
     const char *root_mailbox; /* UTF-8, server's delimiter or "/"; NULL or "": the whole account */
     const char *cache_dir;    /* made 0700 when missing */
     uint64_t cache_size;      /* bytes of bodies kept */
+    bool compress;            /* the connections, where the server offers it */
     bool read_write;          /* write.h and writetree.h may be used */
     bool writeback;           /* and calls need not wait for the server: writeback.h */
     bool maildir;             /* names as in maildir.h */

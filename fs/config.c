@@ -243,6 +243,7 @@ void config_print_help(FILE *out)
                 "  -o clientcert=FILE,clientkey=FILE\n"
                 "  -o tunnel=CMD            talk IMAP to a command, as in tunnel='ssh host imapd'\n"
                 "  -o connections=N         at most N connections, 1 to 16 (default 4)\n"
+                "  -o compress              compress what goes over the line (default nocompress)\n"
                 "  -o max_threads=N         threads for requests, 1 to 64 (default 1)\n"
                 "  -o timeout=S             give up after S seconds (default 30)\n"
                 "  -o disable=CAP,CAP       use the server as if it did not offer these capabilities\n"

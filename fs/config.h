@@ -24,6 +24,7 @@ struct config {
     char *auth;                    /* mechanisms, space-separated; NULL: the strongest offered */
     bool password_stdin;
     unsigned connections;
+    bool compress;
     unsigned timeout_s, poll_s;
     char *cache_dir; /* absolute */
     uint64_t cache_size;

@@ -47,13 +47,15 @@ static bool is_our_doing(const struct mailbox *mailbox, const struct cover_state
            state->uidnext == columns->uid[columns->count - 1] + 1;
 }
 
+/* What is told while a command is under way may be what that has done, or still what the one before it has. */
 static void take_state(struct mailbox *mailbox, const struct cover_state *state)
 {
     const bool news = !is_as_known(mailbox, state) && !is_as_told(mailbox, state);
-    if (news && (mailbox->cover.gaining || is_our_doing(mailbox, state))) {
+    const bool ours = news && is_our_doing(mailbox, state);
+    if (ours || (news && mailbox->cover.gaining)) {
         mailbox->cover.calm = false;
-        mailbox->proven_ms = mailbox->cover.gaining ? 0 : model_now_ms();
-        mailbox->cover.held = mailbox->cover.gaining != 0;
+        mailbox->proven_ms = ours ? model_now_ms() : 0;
+        mailbox->cover.held = !ours;
         mailbox->cover.state = *state;
         return;
     }

@@ -47,6 +47,7 @@ struct draft {
     bool alone;        /* goes with no others: they were refused together, and each wants its own answer */
     enum send_step step;
     unsigned attempts;
+    unsigned refusals;    /* that time may mend, since somebody has asked for it */
     uint32_t candidate;   /* the message that is to be compared with it; 0: none */
     uint32_t uidvalidity; /* of the mailbox when it was sent first; 0: not known */
     uint32_t uidnext;     /* likewise: it has this UID or a higher one; 0: not known */
@@ -136,6 +137,8 @@ void sender_resume_locked(struct sender *sender);
 void sender_left_locked(struct draft *draft);
 /* On its thread, in the order asked for: closes fd (or -1), removes the place, or all files of the draft. */
 enum sender_chore { SENDER_CLOSE, SENDER_FORGET, SENDER_REMOVE, SENDER_CHECK };
+/* To look again for what is due. */
+void sender_wake_locked(struct sender *sender);
 void sender_chore_locked(struct sender *sender, enum sender_chore chore, uint32_t number, int fd);
 
 #endif

@@ -2,6 +2,7 @@
 #include "errmap.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* What the server said goes before what became of the command. */
@@ -39,13 +40,15 @@ static const struct {
     {IMAP_SYS, EIO},     {IMAP_USAGE, EIO},
 };
 
-/* A system error tells more than "lost" only where it is one that a reader of files can make sense of. */
+/* A system error tells more than "lost" only where it is one that a reader of files can make sense of. EAGAIN: it was
+ * not lost at all, but came to nothing (sync.c). */
 static int by_system(const struct imap_error *err)
 {
     if (err->status == IMAP_SYS)
         return err->sys_errno;
-    if ((err->status == IMAP_AGAIN || err->status == IMAP_UNSURE) && err->sys_errno == ETIMEDOUT)
-        return ETIMEDOUT;
+    const bool told = err->sys_errno == ETIMEDOUT || err->sys_errno == EAGAIN;
+    if ((err->status == IMAP_AGAIN || err->status == IMAP_UNSURE) && told)
+        return err->sys_errno;
     return 0;
 }
 

@@ -158,6 +158,7 @@ static enum imap_status open_account(const struct config *config, const char *pa
         .endpoint = config->endpoint,
         .credentials = &credentials,
         .connections = config->connections,
+        .compress = config->compress,
         .poll_ms = config->poll_s * 1000,
         .root_mailbox = config->mailbox,
         .cache_dir = config->cache_dir,

@@ -233,6 +233,18 @@ static bool set_connections(struct options *options, const char *option, const c
     return true;
 }
 
+static bool set_compress(struct options *options, const char *option, const char *value)
+{
+    options->config->compress = true;
+    return true;
+}
+
+static bool set_nocompress(struct options *options, const char *option, const char *value)
+{
+    options->config->compress = false;
+    return true;
+}
+
 static bool set_max_threads(struct options *options, const char *option, const char *value)
 {
     uint64_t number;
@@ -391,12 +403,14 @@ static const struct option {
     {"cafile=", set_cafile},
     {"clientcert=", set_clientcert},
     {"clientkey=", set_clientkey},
+    {"compress", set_compress},
     {"connections=", set_connections},
     {"disable=", set_disable},
     {"fingerprint=", set_fingerprint},
     {"gid=", set_gid},
     {"layout=", set_layout},
     {"max_threads=", set_max_threads},
+    {"nocompress", set_nocompress},
     {"offline", set_offline},
     {"passcmd=", set_passcmd},
     {"password=", refuse_password},

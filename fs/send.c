@@ -5,6 +5,7 @@
  *      LOCAL, FAILED --draft_send_locked--> SENDING --OK and APPENDUID--> over: a message
  *                                              | NO, or certainly not sent: FAILED; but with others in one command:
  *                                              |   looked for (that is not unclear), and sent by itself
+ *                                              | NO for the moment: a pause, and once more
  *                                              | lost, or OK without APPENDUID: its mailbox is listed anew
  *                                              v
  *                        each message that may be it is compared: one is the same: over
@@ -16,7 +17,8 @@
  * 2. Whoever waits is told once, when it has arrived or cannot be sent, and in the latter case after it was
  *    saved. Nothing is sent for nobody.
  * 3. Before it is sent its place is saved as unclear, so that what is left of a killed mount is looked for.
- * 4. The files' names are made and removed by the sender's thread only (but for draft_new), in the order in which
+ * 4. What is refused for the moment is sent again after a growing pause (retry.h), LIMIT excepted.
+ * 5. The files' names are made and removed by the sender's thread only (but for draft_new), in the order in which
  *    that was asked for.
  */
 #include "send.h"
@@ -28,6 +30,7 @@
 
 #include "../imap/mem.h"
 #include "naming.h"
+#include "retry.h"
 #include "send_internal.h"
 #include "write.h"
 
@@ -174,12 +177,28 @@ static bool appended_uid(const struct imap_text *text, uint32_t *uidvalidity_out
 
 /* LIMIT is not to be tried again (RFC 5530), and what a message exceeds is its size: so Dovecot says of
  * quota_max_mail_size. */
-static void refused_by_server(struct draft *draft, const struct imap_error *why)
+static void refused_by_server(struct draft *draft, const struct imap_result *result)
 {
-    struct imap_error err = *why;
+    struct imap_error err = *result->error;
     if (err.code == IMAP_CODE_LIMIT)
         err.code = IMAP_CODE_TOOBIG;
+    if (result->bad && draft->mtime.tv_sec < 0) /* so Cyrus answers; Dovecot takes it */
+        imap_error_sys(&err, EINVAL, "the server takes no date before 1970: %s", result->error->text);
     send_fail_locked(draft, &err);
+}
+
+/* LIMIT: see there. */
+static bool sent_later(struct draft *draft, const struct imap_result *result)
+{
+    struct imap_error err = *result->error;
+    err.status = result->status;
+    if (!retry_is_of_use(&err, result->text != NULL) || err.code == IMAP_CODE_LIMIT || !draft->waits.first ||
+        draft->refusals >= RETRY_MAX || draft->drafts->account->closing)
+        return false;
+    draft->attempts = 1; /* none of those that a lost line costs; but its place is saved */
+    draft->not_before_ms = retry_at_ms(draft->refusals++);
+    send_step_locked(draft, SEND_APPEND);
+    return true;
 }
 
 /* RFC 3501 6.3.11, RFC 4315. */
@@ -192,9 +211,11 @@ void append_ended_locked(struct draft *draft, const struct imap_result *result)
     } else if (result->status == IMAP_OK) {
         draft->acknowledged = true;
         send_step_locked(draft, SEND_LOOK);
+    } else if (sent_later(draft, result)) {
+        return;
     } else if (result->text || result->status == IMAP_USAGE || result->status == IMAP_SYS ||
                result->status == IMAP_AUTH) {
-        refused_by_server(draft, result->error);
+        refused_by_server(draft, result);
     } else if (result->status == IMAP_AGAIN) {
         send_again_locked(draft, result->error);
     } else if (result->status == IMAP_CANCEL) {
@@ -314,7 +335,7 @@ bool draft_send_locked(struct draft *draft, struct wait *wait)
     }
     draft->state = DRAFT_SENDING;
     draft->late = draft->alone = false;
-    draft->attempts = 0;
+    draft->attempts = draft->refusals = 0;
     draft->not_before_ms = 0;
     draft->lost_ms = model_now_ms(); /* by an earlier attempt, if it is unclear */
     if (draftcopy_is_hollow_locked(draft))

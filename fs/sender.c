@@ -9,6 +9,8 @@
  * It does not wait for answers, but for two things. Files are open for what is under way, so there is a limit to that.
  * And what is for one mailbox goes together where the server takes it so: while a few commands for it are under way, more
  * gathers. Drafts of one mailbox go in the order in which they were queued.
+ *
+ * As it can wait for a moment, it also wakes write.c when what was refused for a while is to be asked for again.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -21,6 +23,7 @@
 #include "send_internal.h"
 #include "sendcheck.h"
 #include "thread.h"
+#include "write.h"
 
 #define UNDER_WAY_MAX 100u /* no further command while so many are under way */
 #define APPENDS_MAX 4u     /* for one mailbox, where what waits can go together */
@@ -94,6 +97,11 @@ static void add_chore(struct sender *sender, const struct chore *chore)
     pthread_cond_signal(&sender->work);
 }
 
+void sender_wake_locked(struct sender *sender)
+{
+    pthread_cond_signal(&sender->work);
+}
+
 void sender_chore_locked(struct sender *sender, enum sender_chore chore, uint32_t number, int fd)
 {
     add_chore(sender, &(struct chore){.what = chore, .number = number, .fd = fd});
@@ -150,7 +158,9 @@ static void save(struct draft *draft)
 
 static bool is_early(const struct draft *draft, int64_t now)
 {
-    return draft->step_due && draft->step == SEND_LOOK && !draft->acknowledged && draft->not_before_ms > now;
+    const bool waits = (draft->step == SEND_LOOK && !draft->acknowledged) ||
+                       (draft->step == SEND_APPEND && send_wanted_locked(draft));
+    return draft->step_due && waits && draft->not_before_ms > now;
 }
 
 static bool is_to_be_sent(const struct draft *draft)
@@ -192,8 +202,9 @@ void sender_release_locked(struct draft *draft)
 /* The first of those that are to be sent to the same mailbox. */
 static struct draft **next_for(struct sender *sender, const struct mailbox *mailbox)
 {
+    const int64_t now = model_now_ms();
     struct draft **link = &sender->queue;
-    while (*link && !(is_to_be_sent(*link) && (*link)->mailbox == mailbox))
+    while (*link && !(is_to_be_sent(*link) && (*link)->mailbox == mailbox && !is_early(*link, now)))
         link = &(*link)->send_next;
     return link;
 }
@@ -287,12 +298,14 @@ static void *thread_main(void *arg)
         struct draft **link;
         if (sender->chore_count) {
             do_chores(sender);
+        } else if (account->write.due_ms <= model_now_ms()) {
+            write_resume_locked(account);
         } else if ((link = first_due(sender, &due_ms))) {
             struct draft *draft = *link;
             unqueue(sender, link);
             serve(draft);
         } else {
-            sleep_until(sender, due_ms);
+            sleep_until(sender, due_ms < account->write.due_ms ? due_ms : account->write.due_ms);
             continue;
         }
         account_unlock(account); /* carries out what is pending */

@@ -12,7 +12,8 @@
  *  5. Every wait is told once: by the end of the sync that its mailbox has, whichever way it ends.
  *  6. Only the first of watch.queue has commands outstanding, so that mailboxes are not selected in turns.
  *  7. No more than ATTEMPTS rounds without progress, so a server that never agrees with itself ends in
- *     an error.
+ *     an error. What is voided because the mailbox has changed meanwhile is no disagreement, and has its own
+ *     limit (DISTURBANCES), as others may change it many times a second.
  *  8. mailbox->modseq is a state that the columns surely hold: HIGHESTMODSEQ as the SELECT told it that a
  *     completed sync began with. It is not raised by the MODSEQ of a FETCH, nor by what is told later
  *     (RFC 7162 3.1.2.1, 3.2.6): a change with a lower one may still be under way, and would never be
@@ -23,6 +24,7 @@
  */
 #include "sync.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,7 @@
 #include "outage.h"
 
 #define ATTEMPTS 3
+#define DISTURBANCES 10
 #define SEARCH_MAX 200000 /* numbers that a server without ESEARCH may have to write into one line */
 #define SURPLUS 65536     /* rows beyond twice the announced number: more is no honest server */
 
@@ -186,7 +189,7 @@ static void collect(struct sync *sync, enum sync_mode mode);
 /* One more round, if there may be one. */
 static bool try_again(struct sync *sync, const struct imap_error *why)
 {
-    if (++sync->attempts < ATTEMPTS)
+    if (sync->disturbed ? ++sync->disturbances < DISTURBANCES : ++sync->attempts < ATTEMPTS)
         return true;
     fail(sync, why);
     return false;
@@ -439,6 +442,13 @@ static bool gather_ended(struct sync *sync, const struct imap_result *result)
     return --sync->outstanding == 0;
 }
 
+/* EAGAIN: nothing is wrong with the line. */
+static void changed_meanwhile(struct imap_error *why)
+{
+    imap_error_set(why, IMAP_AGAIN, "the mailbox changed while it was being listed");
+    why->sys_errno = EAGAIN;
+}
+
 void sync_ended_locked(struct sync *sync, const struct imap_result *result)
 {
     if (!gather_ended(sync, result))
@@ -448,7 +458,7 @@ void sync_ended_locked(struct sync *sync, const struct imap_result *result)
     if (ours && sync->mailbox->account->watch.selected != sync->mailbox)
         imap_error_set(&why, IMAP_AGAIN, "the mailbox was left while it was being listed");
     else if (ours && sync->disturbed)
-        imap_error_set(&why, IMAP_AGAIN, "the mailbox changed while it was being listed");
+        changed_meanwhile(&why);
     if (!why.status)
         apply_collected(sync);
     else if (try_after_failure(sync, &why, ours || sync->server_said))

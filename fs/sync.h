@@ -44,7 +44,8 @@ struct sync {
     enum sync_phase phase;
     enum sync_mode mode;
     struct touch *touch; /* of SYNC_TOUCH */
-    unsigned outstanding, attempts;
+    unsigned outstanding, attempts,
+        disturbances;   /* of the rounds, those without progress, and disturbed ones */
     bool disturbed;     /* what is collected fits no single state of the mailbox */
     bool flooded;       /* more rows than any honest server sends */
     bool asked_missing; /* not again */

@@ -11,6 +11,8 @@
  *     Still in the columns after an OK, or after a lost line, is settled by a synchronisation first.
  *  6. What is repeated (once, after a lost line or an OK that nothing came of) does no harm when it is done twice: deleting and flags. Copying and
  *     moving are not.
+ *  7. What the server refuses for the moment (retry.h) waits in `first` and is asked for again, while somebody waits for
+ *     it. It is the sender's thread that wakes us.
  */
 #include "write_internal.h"
 
@@ -22,6 +24,8 @@
 #include <syslog.h>
 
 #include "../imap/mem.h"
+#include "draft_internal.h"
+#include "retry.h"
 #include "sync.h"
 
 #define SET_RANGES 40 /* in one command: with all else under 1000 octets, which every server takes */
@@ -30,7 +34,7 @@ static void pump(struct account *account);
 
 void write_init(struct write *write)
 {
-    *write = (struct write){.tail = &write->first};
+    *write = (struct write){.tail = &write->first, .due_ms = INT64_MAX};
 }
 
 /* ---- the ends of calls ------------------------------------------------------------------------------ */
@@ -112,6 +116,19 @@ void write_again(struct write_op *op, bool alone)
     op->alone |= alone;
     op->modified = op->flags_told = false;
     append(op->from->account, op);
+}
+
+bool write_later(struct write_op *op)
+{
+    struct account *account = op->from->account;
+    if (op->refusals >= RETRY_MAX || account->closing)
+        return false;
+    op->not_before_ms = retry_at_ms(op->refusals++);
+    write_again(op, false);
+    if (op->not_before_ms < account->write.due_ms)
+        account->write.due_ms = op->not_before_ms;
+    sender_wake_locked(account->drafts->sender);
+    return true;
 }
 
 /* ---- what may be written where ----------------------------------------------------------------------- */
@@ -308,15 +325,26 @@ static void make_batch(struct account *account, struct write_op **link)
 
 static void pump(struct account *account)
 {
+    const int64_t now = model_now_ms();
     struct write_op **link = &account->write.first;
     while (*link && !account->write.held) {
-        if (is_held_up(account, *link)) {
+        if ((*link)->not_before_ms > now || is_held_up(account, *link)) {
             link = &(*link)->next;
             continue;
         }
         make_batch(account, link);
         link = &account->write.first; /* others may have gone with it */
     }
+}
+
+void write_resume_locked(struct account *account)
+{
+    const int64_t now = model_now_ms();
+    account->write.due_ms = INT64_MAX;
+    for (const struct write_op *op = account->write.first; op; op = op->next)
+        if (op->not_before_ms > now && op->not_before_ms < account->write.due_ms)
+            account->write.due_ms = op->not_before_ms;
+    pump(account);
 }
 
 void write_hold_locked(struct account *account)

@@ -26,6 +26,7 @@ struct write {
     struct write_batch *batches;    /* that are being done */
     unsigned tree_changes;          /* of writetree.h, under way */
     unsigned held;                  /* nothing is begun meanwhile */
+    int64_t due_ms; /* when what was refused for a while is to be asked for again; INT64_MAX: never */
 };
 
 /* Where a message is now; uid 0: the server did not tell. */
@@ -36,6 +37,8 @@ struct write_place {
 enum write_how { WRITE_SET, WRITE_ADD, WRITE_REMOVE };
 
 void write_init(struct write *write);
+/* write.due_ms has come: on the sender's thread. */
+void write_resume_locked(struct account *account);
 /* The account is closed and its pool is gone. */
 void write_cancel_all_locked(struct account *account);
 

@@ -29,7 +29,9 @@ struct write_op {
     bool alone;       /* not to be merged any more */
     bool copied;      /* a move of which only the deleting is left */
     unsigned attempts;
-    struct row row; /* as it was when the batch began */
+    unsigned refusals;     /* that time may mend (retry.h) */
+    int64_t not_before_ms; /* and until then it waits */
+    struct row row;        /* as it was when the batch began */
     /* what the server told of it */
     struct write_place told;
     bool flags_told, modified;
@@ -84,6 +86,8 @@ void write_end_batch(struct write_batch *batch);
 void write_fail_all(struct write_batch *batch, const struct imap_error *why);
 /* Queues the op once more; alone: to be done by itself. */
 void write_again(struct write_op *op, bool alone);
+/* The same after a pause, with those that it was refused with. False: it has been refused too often. */
+bool write_later(struct write_op *op);
 void write_begin_deleting(struct write_batch *batch);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../imap/mem.h"
+#include "retry.h"
 #include "sync.h"
 #include "write_internal.h"
 
@@ -167,17 +168,37 @@ static void settled_locked(struct write_batch *batch)
     write_end_batch(batch);
 }
 
+/* The listing failed: what has been told as gone before that is gone all the same, and of the others nobody knows. Where
+ * something has been done already it must not look as if nothing had been sent. */
+static void settled_in_part(struct write_batch *batch, const struct imap_error *err)
+{
+    struct write_op **link = &batch->ops;
+    struct imap_error why = batch->err.status ? batch->err : *err;
+    if (why.status == IMAP_AGAIN && (!batch->err.status || batch->ops->copied))
+        why.status = IMAP_UNSURE;
+    while (*link) {
+        struct write_op *op = *link;
+        const bool settled = op->kind != WRITE_KIND_FLAGS && op->kind != WRITE_KIND_COPY && write_is_gone(op);
+        if (!settled) {
+            link = &op->next;
+            continue;
+        }
+        *link = op->next;
+        op->next = NULL;
+        settle_op(batch, op);
+    }
+    write_fail_all(batch, &why);
+}
+
 static void settled(struct wait *wait, const struct imap_error *err)
 {
     struct write_batch *batch = (struct write_batch *)((char *)wait - offsetof(struct write_batch, settling));
     struct account *account = batch->account;
     account_lock(account);
-    if (err && !batch->err.status)
-        batch->err = *err;
-    if (!err)
-        settled_locked(batch);
+    if (err)
+        settled_in_part(batch, err);
     else
-        write_fail_all(batch, &batch->err); /* nobody knows */
+        settled_locked(batch);
     account_unlock(account);
 }
 
@@ -326,17 +347,20 @@ static void advance(struct write_batch *batch)
     }
 }
 
-/* One refusal of many tells nothing of each: they are asked for one by one. */
+/* One refusal of many tells nothing of each: they are asked for one by one; but for the moment it is of all. */
 static void refused(struct write_batch *batch)
 {
     const bool many = batch->ops->next && batch->err.status != IMAP_AGAIN;
     const struct imap_error err = batch->err;
+    const bool for_now = retry_is_of_use(&err, batch->said);
     while (batch->ops) {
         struct write_op *op = write_take_op(batch);
         const bool done = op->kind != WRITE_KIND_FLAGS && op->kind != WRITE_KIND_COPY && write_is_gone(op) &&
                           err.code != IMAP_CODE_EXPUNGEISSUED;
         if (done)
             write_finish_op(op, NULL);
+        else if (for_now && write_later(op))
+            continue;
         else if (many)
             write_again(op, true);
         else

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <syslog.h>
 
 #include "../imap/mem.h"
 #include "follow.h"
@@ -59,10 +60,20 @@ static void watch_again(struct account *account)
         sync_begin_locked(watch->last);
 }
 
+static void log_refusal(const struct tree_change *change, const struct imap_error *err)
+{
+    static const char *const what[] = {
+        [CREATE] = "make the mailbox", [DELETE] = "delete the mailbox", [RENAME] = "rename a mailbox to"};
+    pending_log_locked(change->account, LOG_WARNING, "cannot %s %s: %s", what[change->kind],
+                       change->wire ? change->wire : change->mailbox->wire, err->text);
+}
+
 static void finish(struct tree_change *change, const struct imap_error *err)
 {
     struct account *account = change->account;
     account->write.tree_changes--;
+    if (err && err->status && change->said)
+        log_refusal(change, err);
     pending_finish_locked(account, &change->waits, err && err->status ? err : NULL);
     watch_again(account);
     follow_free(&change->follow);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dial.h"
+#include "login.h"
 #include "mem.h"
 #include "pool_impl.h"
 
@@ -29,7 +30,7 @@ static const char *ask_token(void *arg, bool expired)
     return conn->token;
 }
 
-enum imap_status imap_conn_dial(struct imap_conn *conn, struct imap_error *err)
+static enum imap_status log_in(struct imap_conn *conn, struct imap_error *err)
 {
     struct imap_pool *pool = conn->pool;
     struct imap_credentials credentials;
@@ -43,5 +44,31 @@ enum imap_status imap_conn_dial(struct imap_conn *conn, struct imap_error *err)
     }
     enum imap_status status = imap_dial(&conn->line, &credentials, pool->cancel_fd, err);
     wipe_token(conn);
+    return status;
+}
+
+/* A server that offers it and refuses it is no worse than one that does not offer it: IMAP_NO leaves the line as it was,
+ * and the status shows that it is not compressed. A BAD is taken likewise. */
+static enum imap_status compress(struct imap_conn *conn, struct imap_error *err)
+{
+    struct imap_line *line = &conn->line;
+    const int64_t deadline_ms = imap_net_now() + (int64_t)line->endpoint->timeout_ms;
+
+    if (!imap_caps_has(imap_session_caps(line->session), IMAP_CAP_COMPRESS_DEFLATE))
+        return IMAP_OK;
+    enum imap_status status = imap_login_compress(line, deadline_ms, conn->pool->cancel_fd, err);
+    const bool as_it_was = status == IMAP_NO || status == IMAP_USAGE;
+    if (!as_it_was || imap_session_state(line->session) == IMAP_STATE_DEAD)
+        return status;
+    *err = (struct imap_error){0};
+    return IMAP_OK;
+}
+
+enum imap_status imap_conn_dial(struct imap_conn *conn, struct imap_error *err)
+{
+    enum imap_status status = log_in(conn, err);
+
+    if (status == IMAP_OK && conn->pool->compress)
+        status = compress(conn, err);
     return status;
 }

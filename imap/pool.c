@@ -82,6 +82,7 @@ enum imap_status imap_pool_new(const struct imap_pool_options *options, const st
     pool->arg = arg;
     pool->count = options->connections;
     pool->read_write = options->read_write;
+    pool->compress = options->compress;
     pool->offline = options->offline;
     pool->timing = default_timing;
     pool->random = (uint64_t)imap_net_now() ^ (uint64_t)(uintptr_t)pool;

@@ -129,6 +129,7 @@ struct imap_pool {
     void *arg;
     unsigned count;
     bool read_write;
+    bool compress;
     bool offline;
     struct imap_pool_timing timing; /* ms; tests shorten it before the first use */
     int cancel_fd;                  /* readable from imap_pool_free on */

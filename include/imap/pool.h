@@ -39,7 +39,8 @@ struct imap_pool_options {
     struct imap_endpoint endpoint;
     unsigned connections; /* 1 to 16 */
     bool read_write;      /* SELECT instead of EXAMINE */
-    bool offline;         /* nothing is ever connected: all work fails with IMAP_AGAIN at once */
+    bool compress; /* COMPRESS=DEFLATE on each connection where offered (RFC 4978); a refusal is no failure */
+    bool offline;  /* nothing is ever connected: all work fails with IMAP_AGAIN at once */
     /* How to log in; NULL: by endpoint.user and .password, the strongest way offered (auth.h). token is called
      * on the threads of the connections, one at a time. */
     const struct imap_credentials *credentials;

@@ -57,6 +57,7 @@ struct world {
     struct job *jobs, **jobs_tail;
     bool closing, unreachable;
     unsigned commands, urgent;
+    uint64_t sent; /* octets of all messages that went over the wire */
     size_t longest;
     int64_t allowance; /* octets that may still be sent; -1: no limit */
     char log[1 << 16]; /* command lines, for what they ask */

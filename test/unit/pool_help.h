@@ -47,6 +47,7 @@ struct world {
 
     /* the pool */
     struct imap_pool *pool;
+    bool compress; /* for world_pool */
     unsigned up, down, selected, deselected, untagged, overlaps;
     struct imap_error unreachable;
     char selected_name[64], deselected_name[64];
@@ -289,7 +290,8 @@ static inline void world_pool(struct world *world, unsigned connections, unsigne
                                                      .user = "joe",
                                                      .password = "secret",
                                                      .timeout_ms = timeout_ms},
-                                        .connections = connections};
+                                        .connections = connections,
+                                        .compress = world->compress};
     struct imap_error err = {0};
 
     ck_assert_msg(imap_pool_new(&options, &events, world, &world->pool, &err) == IMAP_OK, "%s", err.text);

@@ -67,7 +67,7 @@ START_TEST(defaults)
     ck_assert_uint_eq(config.uid, getuid());
     ck_assert_uint_eq(config.gid, getgid());
     ck_assert_uint_eq(config.umask, 077);
-    ck_assert(!config.offline);
+    ck_assert(!config.offline && !config.compress);
     ck_assert(!config.allow_other && !config.foreground && !config.debug && config.max_threads == 1);
     ck_assert(!config.password_stdin && !config.passcmd && !config.read_write);
     ck_assert(!config.auth && !config.tokencmd);
@@ -81,7 +81,7 @@ START_TEST(every_option)
     struct config config =
         good("imapfs -o tls=none,connections=16,timeout=5,poll=0,cache_dir=/c,cache_size=3M "
              "-o uid=7,gid=8,umask=027,allow_other,offline,cafile=/ca,clientcert=/cert,clientkey=/key "
-             "-o disable=QRESYNC,X-GM-EXT-1,noatime,disable=LITERAL+ "
+             "-o compress,disable=QRESYNC,X-GM-EXT-1,noatime,disable=LITERAL+ "
              "-o tunnel=ssh,passcmd=pass,max_threads=8,auth=scram-sha-256:login imap://u@h:1/ -f /mnt");
 
     ck_assert_int_eq(config.endpoint.tls, IMAP_TLS_NONE);
@@ -93,7 +93,7 @@ START_TEST(every_option)
     ck_assert_uint_eq(config.uid, 7);
     ck_assert_uint_eq(config.gid, 8);
     ck_assert_uint_eq(config.umask, 027);
-    ck_assert(config.offline);
+    ck_assert(config.offline && config.compress);
     ck_assert(config.allow_other && config.foreground && config.max_threads == 8 && !config.debug);
     ck_assert_str_eq(config.endpoint.cafile, "/ca");
     ck_assert_str_eq(config.endpoint.clientcert, "/cert");

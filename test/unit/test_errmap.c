@@ -43,6 +43,8 @@ START_TEST(what_became_of_it)
     ck_assert_int_eq(of(IMAP_GONE, IMAP_CODE_NONE, 0), ENOENT);
     ck_assert_int_eq(of(IMAP_AGAIN, IMAP_CODE_NONE, 0), EHOSTUNREACH);
     ck_assert_int_eq(of(IMAP_AGAIN, IMAP_CODE_NONE, ETIMEDOUT), ETIMEDOUT);
+    ck_assert_int_eq(of(IMAP_AGAIN, IMAP_CODE_NONE, EAGAIN), EAGAIN);
+    ck_assert_int_eq(of(IMAP_UNSURE, IMAP_CODE_NONE, EAGAIN), EAGAIN);
     ck_assert_int_eq(of(IMAP_AGAIN, IMAP_CODE_NONE, ECONNRESET), EHOSTUNREACH);
     ck_assert_int_eq(of(IMAP_UNSURE, IMAP_CODE_NONE, 0), EHOSTUNREACH);
     ck_assert_int_eq(of(IMAP_AUTH, IMAP_CODE_NONE, 0), EACCES);

@@ -73,7 +73,7 @@ static const struct {
     int error;
 } refusals[] = {{IMAP_NO, IMAP_CODE_OVERQUOTA, EDQUOT}, {IMAP_NO, IMAP_CODE_TOOBIG, EFBIG},
                 {IMAP_NO, IMAP_CODE_LIMIT, EFBIG},      {IMAP_NO, IMAP_CODE_TRYCREATE, ENOENT},
-                {IMAP_NO, IMAP_CODE_NOPERM, EACCES},    {IMAP_AGAIN, IMAP_CODE_UNAVAILABLE, EAGAIN},
+                {IMAP_NO, IMAP_CODE_NOPERM, EACCES},    {IMAP_AGAIN, IMAP_CODE_LIMIT, EFBIG},
                 {IMAP_NO, IMAP_CODE_NONE, EIO}};
 
 START_TEST(a_refusal_is_told_and_the_draft_stays)
@@ -90,6 +90,78 @@ START_TEST(a_refusal_is_told_and_the_draft_stays)
     ck_assert_str_eq(world.line, line);
     snprintf(line, sizeof line, "test -s %s/*.drafts/%u.place", world.dir, draft_number_locked(draft));
     ck_assert_int_eq(system(line), 0); /* before anybody was told */
+    lets_go();
+    world_fini();
+}
+END_TEST
+
+/* _i: whether it is the date that the server does not understand. */
+START_TEST(a_date_that_is_bad)
+{
+    struct imap_error err = {0};
+    const struct imap_text text = {.text = "Invalid date"};
+    const struct imap_result result = {.status = IMAP_NO, .bad = true, .text = &text, .error = &err};
+    imap_error_set(&err, IMAP_NO, "APPEND: Invalid date");
+    open_with("UIDPLUS");
+    draft = writes(archive, "x.eml", TEXT, strlen(TEXT));
+    account_lock(world.account);
+    draft_set_mtime_locked(draft, (struct timespec){.tv_sec = _i ? -1 : 0});
+    account_unlock(world.account);
+    sends();
+    struct imap_command *append = await_command("", 0,
+                                                _i ? "APPEND Archive \"31-Dec-1969 23:59:59 +0000\" "
+                                                   : "APPEND Archive \" 1-Jan-1970 00:00:00 +0000\" ");
+    append->events.done(append->arg, &result);
+    imap_command_free(&append);
+    await_ending(_i ? EINVAL : EIO);
+    ck_assert_int_eq(strstr(world.line, "no date before 1970") != NULL, _i);
+    lets_go();
+    world_fini();
+}
+END_TEST
+
+/* _i: how often; 5 times is for ever. */
+START_TEST(what_is_refused_for_the_moment_is_sent_again)
+{
+    static const int least_ms[] = {0, 250, 750, 1750, 3750};
+    const int times = _i ? 5 : 2;
+    open_with("UIDPLUS");
+    draft = writes(archive, "x.eml", TEXT, strlen(TEXT));
+    const int64_t begin = model_now_ms();
+    sends();
+    for (int i = 0; i < times; i++) {
+        struct imap_command *append = await_command("", 0, APPEND("Archive"));
+        ck_assert_int_ge(model_now_ms() - begin, least_ms[i]);
+        if (i % 2)
+            ends_saying(append, IMAP_NO, IMAP_CODE_INUSE, "", 0);
+        else
+            ends_saying(append, IMAP_AGAIN, IMAP_CODE_UNAVAILABLE, "", 0);
+    }
+    if (!_i)
+        ends_appended(await_command("", 0, APPEND("Archive")), 3);
+    await_ending(_i ? EAGAIN : 0);
+    ck_assert_str_eq(sent, _i ? "" : "Archive/x.eml 7/3");
+    if (_i)
+        ck_assert_int_eq(state(), DRAFT_FAILED);
+    asks_nothing();
+    lets_go();
+    world_fini();
+}
+END_TEST
+
+/* Nobody waits any more. */
+START_TEST(what_is_refused_for_the_moment_is_not_sent_for_nobody)
+{
+    open_with("UIDPLUS");
+    draft = writes(archive, "x.eml", TEXT, strlen(TEXT));
+    sends();
+    struct imap_command *append = await_command("", 0, APPEND("Archive"));
+    ends_saying(append, IMAP_AGAIN, IMAP_CODE_UNAVAILABLE, "", 0);
+    ck_assert(wait_cancel(world.account, &ending.wait));
+    for (int i = 0; i < DEADLINE_S * 100 && state() == DRAFT_SENDING; i++)
+        usleep(10000);
+    ck_assert_int_eq(state(), DRAFT_FAILED);
+    asks_nothing();
     lets_go();
     world_fini();
 }
@@ -317,6 +389,9 @@ int main(void)
     tcase_add_test(cases, bare_line_ends_are_made_whole);
     tcase_add_test(cases, nothing_is_sent_of_local_and_empty_ones);
     tcase_add_loop_test(cases, a_refusal_is_told_and_the_draft_stays, 0, sizeof refusals / sizeof *refusals);
+    tcase_add_loop_test(cases, a_date_that_is_bad, 0, 2);
+    tcase_add_loop_test(cases, what_is_refused_for_the_moment_is_sent_again, 0, 2);
+    tcase_add_test(cases, what_is_refused_for_the_moment_is_not_sent_for_nobody);
     tcase_add_test(cases, what_cannot_be_taken_is_not_sent);
     tcase_add_test(cases, a_local_one_is_sent_when_it_is_renamed_and_comes_back_if_refused);
     tcase_add_test(cases, one_that_is_still_written_is_not_sent_by_renaming_it);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Changing messages: what is sent, what is merged, and that the caller is told what has become of it. */
+#include <errno.h>
+
 #include "write_world.h"
 
 #define PLUS "UIDPLUS MOVE"
@@ -179,6 +181,53 @@ START_TEST(an_ok_that_did_nothing_is_looked_into)
     expunges(3, 3); /* late */
     ends(noop);
     ended(&one, IMAP_OK);
+    close_world();
+}
+END_TEST
+
+/* _i: whether it has been told as gone before the listing that was to settle it failed. */
+START_TEST(a_listing_that_fails_settles_what_is_known)
+{
+    open_with(PLUS);
+    deletes(3, &one);
+    delete_ends(IMAP_OK);
+    for (int round = 0; round < 3; round++) {
+        struct imap_command *noop = asks("INBOX", "NOOP");
+        if (_i && !round)
+            expunges(3, 3);
+        ends_with(noop, IMAP_AGAIN);
+    }
+    ended(&one, _i ? IMAP_OK : IMAP_UNSURE); /* not IMAP_AGAIN: something was sent */
+    close_world();
+}
+END_TEST
+
+/* Others change it many times a second, and no EXPUNGE can be told to be that of the message. _i: for ever. */
+START_TEST(settled_amid_the_changes_of_others)
+{
+    static const uint32_t left[] = {1, 2, 4, 5};
+    const int disturbed = _i ? 10 : 9;
+    open_with(PLUS);
+    deletes(3, &one);
+    delete_ends(IMAP_OK);
+    struct imap_command *noop = asks("INBOX", "NOOP");
+    exists(6);
+    expunges(6, 0); /* came and went */
+    expunges(3, 0); /* whichever that was */
+    ends(noop);
+    for (int round = 0; round < 10; round++) {
+        ends(asks("INBOX", "UID FETCH 6:* (UID FLAGS INTERNALDATE RFC822.SIZE)"));
+        struct imap_command *flags = asks("INBOX", "UID FETCH 1:* (UID FLAGS)");
+        for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+            answers(flags, left[i], IMAP_FETCH_FLAGS, 0);
+        if (round < disturbed) {
+            exists(5);
+            expunges(5, 0);
+        }
+        ends(flags);
+    }
+    ended(&one, _i ? IMAP_UNSURE : IMAP_OK);
+    ck_assert_int_eq(one.err.sys_errno, _i ? EAGAIN : 0);
     close_world();
 }
 END_TEST
@@ -375,6 +424,8 @@ int main(void)
     tcase_add_test(cases, sets_are_cut);
     tcase_add_test(cases, what_is_gone_already);
     tcase_add_test(cases, an_ok_that_did_nothing_is_looked_into);
+    tcase_add_loop_test(cases, a_listing_that_fails_settles_what_is_known, 0, 2);
+    tcase_add_loop_test(cases, settled_amid_the_changes_of_others, 0, 2);
     tcase_add_loop_test(cases, a_lost_line_is_settled, 0, 2);
     tcase_add_test(cases, lost_twice_is_an_error);
     tcase_add_test(cases, another_mailbox_of_that_name_is_not_touched);

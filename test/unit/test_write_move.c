@@ -241,6 +241,34 @@ START_TEST(copying)
 }
 END_TEST
 
+/* NOTIFY tells of one copy when the next one is under way: that is no news. _i: but this is another's. */
+START_TEST(told_of_a_copy_while_the_next_is_under_way)
+{
+    const struct cover_state before = {.uidvalidity = 7, .uidnext = 3, .messages = 2, .modseq = 100},
+                             after = {.uidvalidity = 7, .uidnext = 4, .messages = _i ? 4 : 3, .modseq = 101};
+    open_with("UIDPLUS MOVE QRESYNC");
+    account_lock(world.account);
+    cover_begin_locked(archive, COVER_NOTIFY, &before);
+    account_unlock(world.account);
+    asks_nothing();
+    copies(3, archive, &one, &place);
+    copied(reads("INBOX", "UID COPY 3 Archive"), "7 3 3");
+    ended(&one, IMAP_OK);
+    copies(4, archive, &two, &place2);
+    struct imap_command *copy = reads("INBOX", "UID COPY 4 Archive");
+    account_lock(world.account);
+    cover_stirred_locked(archive, &after);
+    account_unlock(world.account);
+    ck_assert_int_eq(mailbox_is_fresh_locked(archive), !_i);
+    copied(copy, "7 4 4");
+    ended(&two, IMAP_OK);
+    ck_assert(has(archive, 3) && has(archive, 4));
+    if (_i)
+        ends_with(asks("Archive", "NOOP"), IMAP_NO);
+    close_world();
+}
+END_TEST
+
 /* ---- flags ---------------------------------------------------------------------------------------------- */
 
 static const char *flags_of(uint32_t uid)
@@ -393,6 +421,7 @@ int main(void)
     tcase_add_test(cases, a_failed_copy_deletes_nothing);
     tcase_add_loop_test(cases, only_the_deleting_is_repeated, 0, 2);
     tcase_add_test(cases, copying);
+    tcase_add_loop_test(cases, told_of_a_copy_while_the_next_is_under_way, 0, 2);
     tcase_add_test(cases, flags_are_what_the_server_says);
     tcase_add_test(cases, flags_that_are_not_kept);
     tcase_add_test(cases, flags_of_which_nothing_was_told);

@@ -125,6 +125,8 @@ START_TEST(the_delimiter_in_a_name)
     ends_saying(create, IMAP_NO, IMAP_CODE_NOPERM, "", 0);
     ended(&asked, IMAP_NO);
     ck_assert_int_eq(asked.err.code, IMAP_CODE_NOPERM);
+    ck_assert_msg(strstr(world.line, "cannot make the mailbox ") && strstr(world.line, ": refused"), "%s",
+                  world.line);
     close_tree();
 }
 END_TEST
