@@ -244,11 +244,13 @@ class Trial:
             world.proxy.arm(n, self.how)
             start = time.monotonic()
             error = attempt(lambda: operation.call(world, token))
-            late = hard.caught_up(mounted)
+            late = hard.caught_up(mounted)  # of what was told to be done before
             self.longest = max(self.longest, time.monotonic() - start)
             line = world.proxy.disarm()
             world.proxy.await_cut_ended()
-            told = hard.was_told(mounted, error or late, operation.name_for_status(token))
+            told = hard.was_told(mounted, error, operation.name_for_status(token))
+            if late and not told:
+                raise Failure(f"sync tells {hard.name_of(late)}, and the status does not name it")
             lost, doubled, untrue = operation.judge(world, token, told)
             self.note(n, line, error or late, lost, doubled, untrue, told, world, token)
             operation.end(world, token)
