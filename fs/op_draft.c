@@ -391,7 +391,8 @@ static bool send_locked(struct job *job, struct draft *draft, bool sync)
 
     if (draft_name_is_local(draft_file_name_locked(draft)))
         return draft_save_locked(draft, sync, wait);
-    if (!sync && writeback_defers_locked(account))
+    /* What the server is to copy has no bytes on disk that a promise could be kept with. */
+    if (!sync && !draftcopy_is_hollow_locked(draft) && writeback_defers_locked(account))
         return draft_post_locked(draft, writeback_number_locked(account), wait);
     return draft_send_locked(draft, wait);
 }

@@ -122,9 +122,14 @@ static bool is_listed(struct writeback *writeback, struct mailbox *mailbox)
     return !writeback->preparing;
 }
 
+/* What is deleted may go into the trash. */
 static bool is_copied(const struct entry *entry)
 {
-    return entry->kind == ENTRY_MOVE && !account_offers(entry->writeback->account, IMAP_CAP_MOVE);
+    struct imap_error err = {0};
+    struct mailbox *trash = NULL;
+    if (account_offers(entry->writeback->account, IMAP_CAP_MOVE))
+        return false;
+    return entry->kind == ENTRY_MOVE || (!write_trash_locked(entry->from, &trash, &err) && trash);
 }
 
 /* Marks it, if need be: true when the store has to be waited for. */
@@ -177,13 +182,18 @@ static void refuse(struct entry *entry, enum imap_code code, const char *why)
 static void begin_message(struct entry *entry)
 {
     struct mailbox *from = entry->from;
-    if (entry->earlier && entry->kind == ENTRY_MOVE) {
+    struct message message;
+    if (from->uidvalidity != entry->uidvalidity) {
+        refuse(entry, IMAP_CODE_UIDVALIDITY, "the mailbox is not what it was");
+        return;
+    }
+    if (entry->earlier && mailbox_find_locked(from, entry->uid, &message)) {
         refuse(entry, IMAP_CODE_NONE,
                "the mount ended while it was being copied: look whether the copy is there");
         return;
     }
-    if (from->uidvalidity != entry->uidvalidity) {
-        refuse(entry, IMAP_CODE_UIDVALIDITY, "the mailbox is not what it was");
+    if (entry->earlier) { /* the copy comes first */
+        writeback_over_locked(entry, NULL);
         return;
     }
     entry->done = (struct wait){.done = on_done};

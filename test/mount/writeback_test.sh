@@ -166,3 +166,14 @@ mount_stop
 mount_start rw
 ok "a mount that may write does it" await 20 has_count Archive 2
 mount_stop
+
+echo "--- a copy by the server"
+mount_start rw writeback
+cd "$mnt" || exit 1
+within 20 ls Archive Empty >/dev/null
+count=$(server_files Empty | wc -l)
+ok "cp from one mailbox to another" within 20 bash -c 'cp Archive/19.eml Empty/copied.eml && sync -f .'
+same "the server has it" "$((count + 1))" "$(server_files Empty | wc -l)"
+same "it is what it was" "$(sum_of Archive/19.eml)" "$(sum_of Empty/copied.eml)"
+cd / || exit 1
+mount_stop

@@ -354,7 +354,10 @@ static void is_uploaded(uint32_t uid)
 {
     struct imap_range range = {uid, uid};
     const struct imap_seqset set = {.ranges = &range, .count = 1};
-    const struct imap_text text = {.text = "", .code = IMAP_CODE_APPENDUID, .uidvalidity = 7, .to = &set};
+    char args[32];
+    snprintf(args, sizeof args, "7 %u", uid);
+    const struct imap_text text = {
+        .text = "", .code = IMAP_CODE_APPENDUID, .code_args = args, .uidvalidity = 7, .to = &set};
     const struct imap_result result = {.status = IMAP_OK, .text = &text};
     struct imap_command *append = await_command(UPLOADED);
     append->events.done(append->arg, &result);
@@ -394,6 +397,26 @@ START_TEST(a_lost_line_loses_nothing)
     expunges(3, 3);
     copied(move, "7 3 3");
     ck_assert_uint_eq(naming_uid_locked(archive, "x.eml"), 3);
+    close_world();
+}
+END_TEST
+
+/* Nobody knows whether the copy is there, so it is not made twice. */
+START_TEST(what_the_trash_takes_by_a_copy_is_not_copied_twice)
+{
+    write_world_init();
+    world.writeback = true;
+    world.trash = "Archive";
+    write_world_open("UIDPLUS");
+    removes(3, &one);
+    is_told_at_once(&one);
+    ck_assert(!barrier(&two, true));
+    struct imap_command *copy = await_command("UID COPY 3 Archive");
+    lose_line(copy, NULL, IMAP_UNSURE);
+    comes_back(0);
+    await_told(&two, IMAP_UNSURE);
+    ck_assert(!hidden(3));
+    ck_assert_ptr_nonnull(strstr(state().refusals[0].text, "3.eml in INBOX is not deleted"));
     close_world();
 }
 END_TEST
@@ -438,6 +461,7 @@ int main(void)
     tcase_add_test(tcase, a_move_that_is_refused_goes_back);
     tcase_add_test(tcase, everything_is_done_in_order);
     tcase_add_test(tcase, a_lost_line_loses_nothing);
+    tcase_add_test(tcase, what_the_trash_takes_by_a_copy_is_not_copied_twice);
     tcase_add_test(tcase, who_waits_is_told_that_the_server_is_away);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
