@@ -103,14 +103,13 @@ static void remember_refusal(const struct entry *entry, const struct imap_error 
     struct writeback_refusal *refusal = &writeback->refusals[writeback->refusal_next];
     const struct draft *draft =
         entry->kind == ENTRY_UPLOAD ? draft_by_number_locked(writeback->account, entry->draft) : NULL;
-    char file[NAME_SIZE] = "";
     writeback->refusal_next = (writeback->refusal_next + 1) % WRITEBACK_REFUSALS;
     writeback->refusal_count += writeback->refusal_count < WRITEBACK_REFUSALS;
-    if (entry->from)
-        naming_file_locked(entry->from, entry->uid, file);
     refusal->when = time(NULL);
     snprintf(refusal->text, sizeof refusal->text, "%s in %.100s is not %s: %s",
-             draft ? draft_file_name_locked(draft) : file,
+             draft         ? draft_file_name_locked(draft)
+             : entry->from ? entry->name
+                           : "",
              entry->from ? entry->from->wire
              : draft     ? draft_mailbox_locked(draft)->wire
                          : "",
@@ -118,6 +117,13 @@ static void remember_refusal(const struct entry *entry, const struct imap_error 
     writeback->untold = *err;
     if (entry->from) /* what an upload has met sender has said */
         pending_log_locked(writeback->account, LOG_WARNING, "%s", refusal->text);
+}
+
+static void free_entry(struct entry *entry)
+{
+    free(entry->name);
+    free(entry->file);
+    free(entry);
 }
 
 void writeback_over_locked(struct entry *entry, const struct imap_error *err)
@@ -138,8 +144,7 @@ void writeback_over_locked(struct entry *entry, const struct imap_error *err)
     pass_barriers(writeback);
     if (!writeback->count)
         pthread_cond_broadcast(&writeback->idle);
-    free(entry->file);
-    free(entry);
+    free_entry(entry);
 }
 
 /* ---- what is on disk -------------------------------------------------------------------------------- */
@@ -342,7 +347,7 @@ static void take_intent(struct writeback *writeback, const struct intent *intent
     entry->uid = intent->uid;
     entry->file = *intent->file ? imap_xstrdup(intent->file) : NULL;
     entry->begun = entry->earlier = intent->begun;
-    entry->durable = true;
+    entry->durable = entry->inherited = true;
     enqueue(entry);
     writeback_show_locked(entry);
 }
@@ -456,8 +461,7 @@ void writeback_close(struct account *account)
     while ((entry = TAILQ_FIRST(&writeback->entries))) {
         TAILQ_REMOVE(&writeback->entries, entry, link);
         pending_finish_locked(account, &entry->waits, &err);
-        free(entry->file);
-        free(entry);
+        free_entry(entry);
     }
     account->writeback = NULL;
     account_unlock(account);

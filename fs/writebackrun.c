@@ -52,10 +52,11 @@ static bool worth_repeating(const struct entry *entry, const struct imap_error *
     return err->status == IMAP_UNSURE && !is_copy;
 }
 
-/* Somebody else has deleted it, or an earlier mount. */
+/* Somebody else has deleted it; or an earlier mount was killed before it heard that it was done. */
 static bool is_done_anyway(const struct entry *entry, const struct imap_error *err)
 {
-    return entry->kind == ENTRY_DELETE && err->status == IMAP_GONE && err->code != IMAP_CODE_UIDVALIDITY;
+    return (entry->kind == ENTRY_DELETE || entry->inherited) && err->status == IMAP_GONE &&
+           err->code != IMAP_CODE_UIDVALIDITY;
 }
 
 static void name_moved(const struct entry *entry)

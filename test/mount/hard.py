@@ -148,6 +148,13 @@ class Mounted:
                     found.setdefault(token_of(file.read()), []).append(name)
         return found
 
+    def kill(self):
+        """As a crash would. By force, as a thread that was telling the kernel of a name may wait in it for who is changing
+        that directory, and he for the answer: then the process does not end by itself, nor is anybody told."""
+        self.process.kill()
+        subprocess.run(["umount", "-f", "-l", self.path], check=True, timeout=20)
+        self.process.wait(timeout=20)
+
     def close(self):
         if is_mounted(self.path):
             done = subprocess.run(["fusermount3", "-u", self.path], stderr=subprocess.PIPE, check=False)

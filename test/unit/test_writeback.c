@@ -250,6 +250,23 @@ START_TEST(what_is_refused_is_in_view_again)
 }
 END_TEST
 
+/* Also when the message has gone, and its name with it. */
+START_TEST(what_is_refused_has_the_name_that_it_had)
+{
+    open_with(CAPS);
+    account_lock(world.account);
+    ck_assert(naming_set_locked(inbox, 7, 3, "letter.eml"));
+    account_unlock(world.account);
+    goes_to(3, archive, "x.eml", &one);
+    is_told_at_once(&one);
+    struct imap_command *move = await_command("UID MOVE 3 Archive");
+    expunges(3, 3); /* by somebody else */
+    copied(move, "7 2 9");
+    ck_assert_ptr_nonnull(strstr(state().refusals[0].text, "letter.eml in INBOX is not moved"));
+    close_world();
+}
+END_TEST
+
 START_TEST(a_temporary_refusal_is_asked_again)
 {
     open_with(CAPS);
@@ -454,6 +471,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, callers_do_not_wait_for_the_server);
     tcase_add_test(tcase, what_is_refused_is_in_view_again);
+    tcase_add_test(tcase, what_is_refused_has_the_name_that_it_had);
     tcase_add_test(tcase, a_temporary_refusal_is_asked_again);
     tcase_add_test(tcase, what_is_impossible_is_refused_at_once);
     tcase_add_test(tcase, a_message_on_its_way_is_found_where_it_goes);
