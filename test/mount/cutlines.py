@@ -255,7 +255,8 @@ class Flags(Operation):
         return lost, doubled, untrue or (not told and rb"\Flagged" not in flags)
 
 
-OPERATIONS = (Append, AppendPlain, Move, MoveByCopy, Copy, CopyRange, Expunge, Trash, TrashByCopy, Flags, Rename, Create, Delete)
+OPERATIONS = (Append, AppendPlain, Move, MoveByCopy, Copy, CopyRange, Expunge, Trash, TrashByCopy, Flags, Rename, Create,
+              Delete)
 
 
 class Trial:
