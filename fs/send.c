@@ -359,8 +359,10 @@ bool draft_post_locked(struct draft *draft, uint64_t number, struct wait *wait)
         return false;
     if (is_too_big(draft))
         return refuse(draft, wait, EFBIG, "it is larger than the server takes");
-    if (draft->promise || draft->state == DRAFT_SENDING)
+    if (draft->state == DRAFT_SENDING)
         return true;
+    if (draft->promise) /* on disk, unless it has another name since */
+        return draft_save_locked(draft, false, wait);
     draft->promise = number;
     draft->state = DRAFT_LOCAL;
     draft->saved = false;

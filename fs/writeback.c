@@ -109,14 +109,13 @@ static void remember_refusal(const struct entry *entry, const struct imap_error 
     struct writeback_refusal *refusal = &writeback->refusals[writeback->refusal_next];
     const struct draft *draft =
         entry->kind == ENTRY_UPLOAD ? draft_by_number_locked(writeback->account, entry->draft) : NULL;
-    char file[NAME_SIZE] = "";
     writeback->refusal_next = (writeback->refusal_next + 1) % WRITEBACK_REFUSALS;
     writeback->refusal_count += writeback->refusal_count < WRITEBACK_REFUSALS;
-    if (entry->from)
-        naming_file_locked(entry->from, entry->uid, file);
     refusal->when = time(NULL);
     snprintf(refusal->text, sizeof refusal->text, "%s in %.100s is not %s: %s",
-             draft ? draft_file_name_locked(draft) : file,
+             draft         ? draft_file_name_locked(draft)
+             : entry->from ? entry->name
+                           : "",
              entry->from ? entry->from->wire
              : draft     ? draft_mailbox_locked(draft)->wire
                          : "",
@@ -139,6 +138,13 @@ static void refuse_dependents(const struct entry *copy, const struct imap_error 
     }
 }
 
+static void free_entry(struct entry *entry)
+{
+    free(entry->name);
+    free(entry->file);
+    free(entry);
+}
+
 void writeback_over_locked(struct entry *entry, const struct imap_error *err)
 {
     struct writeback *writeback = entry->writeback;
@@ -159,8 +165,7 @@ void writeback_over_locked(struct entry *entry, const struct imap_error *err)
     pass_barriers(writeback);
     if (!writeback->count)
         pthread_cond_broadcast(&writeback->idle);
-    free(entry->file);
-    free(entry);
+    free_entry(entry);
 }
 
 /* ---- what is on disk -------------------------------------------------------------------------------- */
@@ -410,7 +415,7 @@ static void take_intent(struct writeback *writeback, const struct intent *intent
     entry->uid = intent->uid;
     entry->file = *intent->file ? imap_xstrdup(intent->file) : NULL;
     entry->begun = entry->earlier = intent->begun;
-    entry->durable = true;
+    entry->durable = entry->inherited = true;
     enqueue(entry);
     writeback_show_locked(entry);
 }
@@ -537,8 +542,7 @@ void writeback_close(struct account *account)
     while ((entry = TAILQ_FIRST(&writeback->entries))) {
         TAILQ_REMOVE(&writeback->entries, entry, link);
         pending_finish_locked(account, &entry->waits, &err);
-        free(entry->file);
-        free(entry);
+        free_entry(entry);
     }
     account->writeback = NULL;
     account_unlock(account);

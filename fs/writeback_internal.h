@@ -30,8 +30,9 @@ struct entry {
     int64_t since_ms;
     bool durable; /* its caller was told so */
     bool running;
-    bool begun;   /* as in intent.h */
-    bool earlier; /* begun, and by an earlier mount */
+    bool begun;     /* as in intent.h */
+    bool earlier;   /* begun, and by an earlier mount */
+    bool inherited; /* from an earlier mount, begun or not */
     unsigned attempts;
     struct wait_queue waits; /* the caller's, until it is durable or over */
     struct wait done;        /* the server's answer */
@@ -39,6 +40,7 @@ struct entry {
     /* a message */
     struct mailbox *from, *to;
     uint32_t uidvalidity, uid;
+    char *name;                         /* in from: a message that has gone has none any more */
     char *file;                         /* NULL: none */
     struct entry *uid_next, *file_next; /* in buckets */
     /* or a draft */

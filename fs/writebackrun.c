@@ -52,10 +52,11 @@ static bool worth_repeating(const struct entry *entry, const struct imap_error *
     return err->status == IMAP_UNSURE && !is_copy;
 }
 
-/* Somebody else has deleted it, or an earlier mount. */
+/* Somebody else has deleted it; or an earlier mount was killed before it heard that it was done. */
 static bool is_done_anyway(const struct entry *entry, const struct imap_error *err)
 {
-    return entry->kind == ENTRY_DELETE && err->status == IMAP_GONE && err->code != IMAP_CODE_UIDVALIDITY;
+    return (entry->kind == ENTRY_DELETE || entry->inherited) && err->status == IMAP_GONE &&
+           err->code != IMAP_CODE_UIDVALIDITY;
 }
 
 static void name_moved(const struct entry *entry)
@@ -122,11 +123,16 @@ static bool is_listed(struct writeback *writeback, struct mailbox *mailbox)
     return !writeback->preparing;
 }
 
+/* What is deleted may go into the trash. */
 static bool is_copied(const struct entry *entry)
 {
+    struct imap_error err = {0};
+    struct mailbox *trash = NULL;
     if (entry->kind == ENTRY_COPY)
         return true;
-    return entry->kind == ENTRY_MOVE && !account_offers(entry->writeback->account, IMAP_CAP_MOVE);
+    if (account_offers(entry->writeback->account, IMAP_CAP_MOVE))
+        return false;
+    return entry->kind == ENTRY_MOVE || (!write_trash_locked(entry->from, &trash, &err) && trash);
 }
 
 /* Marks it, if need be: true when the store has to be waited for. */
@@ -146,20 +152,23 @@ static bool may_run_together(const struct entry *one, const struct entry *other)
     return one->kind == other->kind || !apart;
 }
 
-static struct entry *end_of_run(const struct writeback *writeback)
+/* The position of the run's last one. Not a pointer: what is refused takes others along. */
+static uint64_t end_of_run(const struct writeback *writeback)
 {
-    const struct entry *first = TAILQ_FIRST(&writeback->entries);
-    struct entry *entry = TAILQ_FIRST(&writeback->entries);
-    for (unsigned i = 0; entry && i < RUN_MAX && may_run_together(first, entry); i++)
+    const struct entry *first = TAILQ_FIRST(&writeback->entries), *entry = first;
+    uint64_t last = first->position;
+    for (unsigned i = 0; entry && i < RUN_MAX && may_run_together(first, entry); i++) {
+        last = entry->position;
         entry = TAILQ_NEXT(entry, link);
-    return entry;
+    }
+    return last;
 }
 
-static bool is_prepared(struct writeback *writeback, const struct entry *end)
+static bool is_prepared(struct writeback *writeback, uint64_t last)
 {
     struct entry *entry = TAILQ_FIRST(&writeback->entries);
     bool marked = false;
-    for (; entry != end; entry = TAILQ_NEXT(entry, link)) {
+    for (; entry && entry->position <= last; entry = TAILQ_NEXT(entry, link)) {
         if (entry->kind == ENTRY_UPLOAD)
             continue;
         if (!is_listed(writeback, entry->from))
@@ -175,10 +184,10 @@ static bool is_prepared(struct writeback *writeback, const struct entry *end)
 
 /* ---- a run ------------------------------------------------------------------------------------------ */
 
-static void refuse(struct entry *entry, enum imap_code code, const char *why)
+static void refuse(struct entry *entry, enum imap_status status, enum imap_code code, const char *why)
 {
     struct imap_error err = {0};
-    imap_error_set(&err, IMAP_GONE, "%s", why);
+    imap_error_set(&err, status, "%s", why);
     err.code = code;
     writeback_over_locked(entry, &err);
 }
@@ -186,13 +195,18 @@ static void refuse(struct entry *entry, enum imap_code code, const char *why)
 static void begin_message(struct entry *entry)
 {
     struct mailbox *from = entry->from;
-    if (entry->earlier) {
-        refuse(entry, IMAP_CODE_NONE,
+    struct message message;
+    if (from->uidvalidity != entry->uidvalidity) {
+        refuse(entry, IMAP_GONE, IMAP_CODE_UIDVALIDITY, "the mailbox is not what it was");
+        return;
+    }
+    if (entry->earlier && (entry->kind == ENTRY_COPY || mailbox_find_locked(from, entry->uid, &message))) {
+        refuse(entry, IMAP_UNSURE, IMAP_CODE_NONE,
                "the mount ended while it was being copied: look whether the copy is there");
         return;
     }
-    if (from->uidvalidity != entry->uidvalidity) {
-        refuse(entry, IMAP_CODE_UIDVALIDITY, "the mailbox is not what it was");
+    if (entry->earlier) { /* the copy comes first */
+        writeback_over_locked(entry, NULL);
         return;
     }
     entry->done = (struct wait){.done = on_done};
@@ -227,12 +241,12 @@ static void begin_upload(struct entry *entry)
 static void run(struct writeback *writeback)
 {
     struct account *account = writeback->account;
-    struct entry *const end = end_of_run(writeback);
+    const uint64_t last = end_of_run(writeback);
     struct entry *entry = TAILQ_FIRST(&writeback->entries), *next;
-    if (!is_prepared(writeback, end))
+    if (!is_prepared(writeback, last))
         return;
     write_hold_locked(account);
-    for (; entry != end; entry = next) {
+    for (; entry && entry->position <= last; entry = next) {
         next = TAILQ_NEXT(entry, link);
         if (entry->kind == ENTRY_UPLOAD)
             begin_upload(entry);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../imap/mem.h"
 #include "writeback_internal.h"
 
 static struct writeback *of(const struct mailbox *mailbox)
@@ -107,6 +108,9 @@ void writeback_show_locked(struct entry *entry)
 {
     struct writeback *writeback = entry->writeback;
     struct entry **bucket;
+    char name[NAME_SIZE];
+    naming_file_locked(entry->from, entry->uid, name);
+    entry->name = imap_xstrdup(name);
     if (entry->kind != ENTRY_COPY) {
         bucket = &writeback->by_uid[uid_bucket(entry->from, entry->uid)];
         entry->uid_next = *bucket;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Two mounts and another client upload, delete, move and flag messages of the same mailboxes at once, at random; then
-what the server has is held against what each of them was told. concurrent_test.sh runs it.
+what the server has is held against what each of them was told, with writeback also by the log. concurrent_test.sh runs it.
 
 What they do comes of --seed; when, of the machine. A server may do two moves of one message that overlap in time both, and
 then there are two of it: these are counted, and nothing else may be there twice."""
@@ -26,13 +26,14 @@ SENSIBLE = {errno.ENOENT, errno.ESTALE, errno.EBUSY, errno.EAGAIN}
 MAYBE_DONE = {errno.EHOSTUNREACH, errno.ETIMEDOUT}  # so imapfs(1)
 KINDS = ("upload", "upload", "upload", "delete", "delete", "move", "move", "move", "flag", "read")
 USER = "user"
+PUT_OFF = 3  # seconds, of what waits for the server with writeback
 PATIENCE = 30  # for the mounts to agree with the server
 
-Done = collections.namedtuple("Done", "actor kind token source target begin end error")
+Done = collections.namedtuple("Done", "actor kind token source target file begin end error")
 
 
 class Actor(threading.Thread):
-    """uploads, deletes ...: each returns (token, source, target) and raises what it is told."""
+    """uploads, deletes ...: each sets what = (token, source, target, name) and raises what it is told."""
 
     def __init__(self, name, seed, until):
         super().__init__()
@@ -52,7 +53,7 @@ class Actor(threading.Thread):
             self.broken = f"{type(failure).__name__}: {failure}"
 
     def step(self):
-        self.what = (None, None, None)
+        self.what = (None, None, None, None)
         kind, begin, error = self.dice.choice(KINDS), time.monotonic(), None
         try:
             getattr(self, kind)(*self.dice.sample(BOXES, 2))
@@ -72,12 +73,12 @@ class OfMount(Actor):
         path = self.mounted.of(box, self.dice.choice(names))
         with open(path, "rb") as file:
             token = token_of(file.read())
-        self.what = (token, box, None)
+        self.what = (token, box, None, os.path.basename(path))
         return path, token
 
     def upload(self, box, _):
         token = self.new_token()
-        self.what = (token, None, box)
+        self.what = (token, None, box, token + ".eml")
         write_file(self.mounted.of(box, token + ".eml"), message(token, self.dice.choice((300, 300, 9000))))
 
     def delete(self, box, _):
@@ -88,7 +89,7 @@ class OfMount(Actor):
         path, token = self.pick(box)
         self.serial += 1
         name = self.dice.choice((os.path.basename(path), f"{token}-{self.name}-{self.serial}.eml"))
-        self.what = (token, box, other)
+        self.what = (token, box, other, os.path.basename(path))
         os.rename(path, self.mounted.of(other, name if not name.startswith("=") else name[1:]))
 
     def flag(self, box, _):
@@ -120,12 +121,12 @@ class OfClient(Actor):
         texts = [part[1] for part in answer if isinstance(part, tuple)]
         if not texts:
             raise OSError(errno.ENOENT, "expunged")
-        self.what = (token_of(texts[0]), box, None)
+        self.what = (token_of(texts[0]), box, None, None)
         return uid
 
     def upload(self, box, _):
         token = self.new_token()
-        self.what = (token, None, box)
+        self.what = (token, None, box, None)
         self.client.append(box, message(token))
 
     def delete(self, box, _):
@@ -135,7 +136,7 @@ class OfClient(Actor):
 
     def move(self, box, other):
         uid = self.pick(box)
-        self.what = (self.what[0], box, other)
+        self.what = (self.what[0], box, other, None)
         self.say("MOVE", uid, other)
         if not self.imap.response("COPYUID")[1][0]:
             raise OSError(errno.ENOENT, "moved away")
@@ -148,16 +149,26 @@ class OfClient(Actor):
 
 
 class History:
-    """What everybody was told, by token."""
+    """What everybody was told, by token. refused: {(mount, kind, file, mailbox)} of what was told later."""
 
-    def __init__(self, actors, first):
-        self.all = [done for actor in actors for done in actor.log]
+    def __init__(self, actors, first, refused):
+        self.all = [self.with_its_end(done) for actor in actors for done in actor.log]
+        self.refused = refused
         self.uploaded = set(first) | {done.token for done in self.all if done.kind == "upload" and not done.error}
         self.tried = {done.token for done in self.all if done.kind == "upload"}
         self.moved, self.deleted = collections.defaultdict(list), collections.defaultdict(list)
         for done in self.all:
             if (not done.error or done.error.errno in MAYBE_DONE) and done.kind in ("move", "delete"):
                 (self.moved if done.kind == "move" else self.deleted)[done.token].append(done)
+
+    def was_refused(self, done):
+        """Perhaps: another may have had that name later."""
+        return done.error or (done.actor, done.kind, done.file, done.source) in self.refused
+
+    @staticmethod
+    def with_its_end(done):
+        """When it was done at the latest."""
+        return done._replace(end=done.end + PUT_OFF) if done.file and hard.WRITEBACK else done
 
     def two_moves_at_once(self, token):
         moves = self.moved[token]
@@ -180,7 +191,7 @@ def judge(history, places, texts):
     wrong = sorted(t for t, text in texts if text != message(t, len(text)) or t not in history.uploaded | history.tried)
     undone = []
     for done in history.all:
-        if done.error or done.kind not in ("upload", "move", "delete"):
+        if history.was_refused(done) or done.kind not in ("upload", "move", "delete"):
             continue
         if done.target and done.target not in places[done.token] and not history.has_left(done, done.target):
             undone.append(done)
@@ -191,6 +202,10 @@ def judge(history, places, texts):
     Checks.same("messages that are there twice, not by two moves at once", [], doubled)
     Checks.same("messages that are not what was uploaded", [], wrong)
     Checks.same("changes told as done whose effect is not there", [], undone)
+    for token in {done.token for done in undone}:
+        print(f"    {token} is in {places[token]}:")
+        for done in sorted((done for done in history.all if done.token == token), key=lambda done: done.begin):
+            print(f"        {done}")
     print(f"({by_server} messages are there twice because the server did two moves of it at once)")
 
 
@@ -207,6 +222,15 @@ def judge_errors(actors):
     for actor in actors:
         for kind in set(KINDS):
             Checks.ok(f"{actor.name} could {kind} some", counts[(actor.name, kind, "success")] > 0)
+
+
+def refused_late(*mounts):
+    kinds = {"moved": "move", "deleted": "delete"}
+    found = {(mounted.name, kinds[kind], file, box) for mounted in mounts
+             for file, box, kind in re.findall(r"(\S+) in (\S+) is not (moved|deleted): ", mounted.log())}
+    if found:
+        print(f"({len(found)} changes were refused when they had been told to be done)")
+    return found
 
 
 def state_of_mount(mounted):
@@ -264,7 +288,7 @@ def main():
             for _, text in client.messages(box).values():
                 places[token_of(text)].append(box)
                 texts.append((token_of(text), text))
-        judge(History(actors, first), places, texts)
+        judge(History(actors, first, refused_late(left, right)), places, texts)
         for mounted in (left, right):
             await_agreement(mounted, client)
         for mounted in (left, right):

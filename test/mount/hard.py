@@ -3,8 +3,8 @@
 word of another client, and what a change was answered with.
 
 IMAPFS_OPTIONS (as given to -o) are added to each mount's. With writeback among them a change counts as told to have failed,
-too, when the mount has caught up and its status names the file: was_told() alone knows of that."""
-import ctypes
+too, when the mount has caught up and its status names the file among what was refused: caught_up() and was_told() alone
+know of that."""
 import errno
 import imaplib
 import os
@@ -25,7 +25,8 @@ WORK = os.environ["work"]
 OPTIONS = [option for option in os.environ.get("IMAPFS_OPTIONS", "").split(",") if option]
 WRITEBACK = "writeback" in OPTIONS
 TOKEN = re.compile(rb"^X-Token: (\S+)\r?$", re.M)
-LIBC = ctypes.CDLL(None, use_errno=True)
+LINE_AWAY = (errno.EHOSTUNREACH, errno.ETIMEDOUT)
+CATCHING_UP = 60  # seconds for what waits, after a line was lost
 imaplib.Commands.setdefault("MOVE", ("SELECTED",))
 
 
@@ -95,6 +96,7 @@ class Mounted:
         self.path = os.path.join(WORK, name + ".mnt")
         self.log_path = os.path.join(WORK, name + ".log")
         self.name = name
+        self.refused_before = []
         os.makedirs(self.path, exist_ok=True)
         self.log_begin = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         cache = os.path.join(WORK, name + ".cache")
@@ -124,13 +126,17 @@ class Mounted:
             return file.read()
 
     def sync(self):
-        """As `sync -f` does it."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            if LIBC.syncfs(fd):
-                raise OSError(ctypes.get_errno(), "syncfs")
-        finally:
-            os.close(fd)
+        """What `sync -f` does: to open a directory, and not to list it, waits for the server; the kernel keeps syncfs(2)
+        to itself."""
+        os.close(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK))
+
+    def waits(self):
+        return "\nwaiting for the server: " in self.status()
+
+    def refused(self):
+        """[(file, mailbox, why)] as the status has it."""
+        listed = re.search(r"^last refused: \d+\n((?:  .*\n)*)", self.status(), re.M)
+        return re.findall(r"(\S+) in (\S+) is not \w+: (.*)", listed[1]) if listed else []
 
     def tokens(self, mailbox):
         """{token: name} of what is listed, read from the mount."""
@@ -141,6 +147,13 @@ class Mounted:
                 with open(path, "rb") as file:
                     found.setdefault(token_of(file.read()), []).append(name)
         return found
+
+    def kill(self):
+        """As a crash would. By force, as a thread that was telling the kernel of a name may wait in it for who is changing
+        that directory, and he for the answer: then the process does not end by itself, nor is anybody told."""
+        self.process.kill()
+        subprocess.run(["umount", "-f", "-l", self.path], check=True, timeout=20)
+        self.process.wait(timeout=20)
 
     def close(self):
         if is_mounted(self.path):
@@ -187,17 +200,34 @@ def attempt(call):
 def was_told(mounted, error, name):
     """Whether who made a change knows that it has failed: by the call itself; with writeback also by the status, once
     the mount has caught up."""
-    if error:
-        return True
-    if not WRITEBACK:
-        return False
-    attempt(mounted.sync)
-    return name in mounted.status()
+    return error is not None or any(file == name for file, _, _ in mounted.refused())
 
 
 def caught_up(mounted):
-    """With writeback, waits until what was answered is on the server or given up."""
-    return attempt(mounted.sync) if WRITEBACK else None
+    """With writeback, waits until what was answered is on the server or refused. Returns what sync told of the latter, which
+    the status then has, too. While the line is away sync fails, and nothing is refused by that: it is tried again."""
+    end, told = time.monotonic() + CATCHING_UP, []
+    while WRITEBACK:
+        error = attempt(mounted.sync)
+        if not error:
+            break
+        told.append(error)
+        if time.monotonic() > end:
+            raise Failure(f"{name_of(error)}, and it is not done:\n{mounted.status()}")
+        time.sleep(0.05)
+    if not WRITEBACK:
+        return None
+    if mounted.waits():
+        raise Failure(f"sync has left something to be done:\n{mounted.status()}")
+    refused = mounted.refused()
+    if refused == mounted.refused_before:
+        if any(error.errno not in LINE_AWAY for error in told):
+            raise Failure(f"sync tells {[name_of(error) for error in told]} of what the status does not name")
+        return None
+    mounted.refused_before = refused
+    if not told:
+        raise Failure(f"sync tells nothing of {refused}")
+    return told[-1]
 
 
 class Checks:

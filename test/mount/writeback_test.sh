@@ -124,6 +124,7 @@ server_stall
 within 5 rm Archive/10.eml || failed "rm"
 within 5 mv Archive/11.eml Empty/k.eml || failed "mv"
 within 5 cp "$work/new" Archive/new.eml || failed "cp"
+within 5 bash -c 'cp "$0" Archive/early.eml && mv Archive/early.eml Empty/late.eml' "$work/new" || failed "cp and mv"
 cd / || exit 1
 kill -KILL "$daemon"
 wait "$daemon" 2>/dev/null
@@ -138,7 +139,8 @@ ok "the next mount does it" await 20 has_count Archive 9
 ok "all of it" within 20 sync -f .
 same "in the listing, too" "12.eml 13.eml 14.eml 15.eml 16.eml 17.eml 18.eml 19.eml new.eml" "$(listed Archive)"
 same "moved" "$(sum_of "$work/out/11.eml")" "$(sum_of Empty/k.eml)"
-ok "says so" grep -q "3 changes of an earlier mount" "$daemon_log"
+same "what was written has the name that it was given last" "$(sum_of "$work/new")" "$(sum_of Empty/late.eml)"
+ok "says so" grep -q "4 changes of an earlier mount" "$daemon_log"
 cd / || exit 1
 mount_stop
 
@@ -166,6 +168,17 @@ ok "and the log says so" grep -q "1 changes of an earlier mount are still to be 
 mount_stop
 mount_start rw
 ok "a mount that may write does it" await 20 has_count Archive 2
+mount_stop
+
+echo "--- a copy by the server"
+mount_start rw writeback
+cd "$mnt" || exit 1
+within 20 ls Archive Empty >/dev/null
+count=$(server_files Empty | wc -l)
+ok "cp from one mailbox to another" within 20 bash -c 'cp Archive/19.eml Empty/copied.eml && sync -f .'
+same "the server has it" "$((count + 1))" "$(server_files Empty | wc -l)"
+same "it is what it was" "$(sum_of Archive/19.eml)" "$(sum_of Empty/copied.eml)"
+cd / || exit 1
 mount_stop
 
 echo "--- mailboxes as Maildirs"

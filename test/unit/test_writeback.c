@@ -251,6 +251,23 @@ START_TEST(what_is_refused_is_in_view_again)
 }
 END_TEST
 
+/* Also when the message has gone, and its name with it. */
+START_TEST(what_is_refused_has_the_name_that_it_had)
+{
+    open_with(CAPS);
+    account_lock(world.account);
+    ck_assert(naming_set_locked(inbox, 7, 3, "letter.eml"));
+    account_unlock(world.account);
+    goes_to(3, archive, "x.eml", &one);
+    is_told_at_once(&one);
+    struct imap_command *move = await_command("UID MOVE 3 Archive");
+    expunges(3, 3); /* by somebody else */
+    copied(move, "7 2 9");
+    ck_assert_ptr_nonnull(strstr(state().refusals[0].text, "letter.eml in INBOX is not moved"));
+    close_world();
+}
+END_TEST
+
 START_TEST(a_temporary_refusal_is_asked_again)
 {
     open_with(CAPS);
@@ -355,7 +372,7 @@ static void is_uploaded(uint32_t uid)
 {
     struct imap_range range = {uid, uid};
     const struct imap_seqset set = {.ranges = &range, .count = 1};
-    char args[20];
+    char args[32];
     snprintf(args, sizeof args, "7 %u", uid);
     const struct imap_text text = {
         .text = "", .code = IMAP_CODE_APPENDUID, .code_args = args, .uidvalidity = 7, .to = &set};
@@ -473,6 +490,26 @@ START_TEST(a_lost_line_loses_nothing)
 }
 END_TEST
 
+/* Nobody knows whether the copy is there, so it is not made twice. */
+START_TEST(what_the_trash_takes_by_a_copy_is_not_copied_twice)
+{
+    write_world_init();
+    world.writeback = true;
+    world.trash = "Archive";
+    write_world_open("UIDPLUS");
+    removes(3, &one);
+    is_told_at_once(&one);
+    ck_assert(!barrier(&two, true));
+    struct imap_command *copy = await_command("UID COPY 3 Archive");
+    lose_line(copy, NULL, IMAP_UNSURE);
+    comes_back(0);
+    await_told(&two, IMAP_UNSURE);
+    ck_assert(!hidden(3));
+    ck_assert_ptr_nonnull(strstr(state().refusals[0].text, "3.eml in INBOX is not deleted"));
+    close_world();
+}
+END_TEST
+
 START_TEST(who_waits_is_told_that_the_server_is_away)
 {
     struct imap_error err = {0};
@@ -506,6 +543,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, callers_do_not_wait_for_the_server);
     tcase_add_test(tcase, what_is_refused_is_in_view_again);
+    tcase_add_test(tcase, what_is_refused_has_the_name_that_it_had);
     tcase_add_test(tcase, a_temporary_refusal_is_asked_again);
     tcase_add_test(tcase, what_is_impossible_is_refused_at_once);
     tcase_add_test(tcase, a_message_on_its_way_is_found_where_it_goes);
@@ -516,6 +554,7 @@ int main(void)
     tcase_add_test(tcase, what_was_not_copied_is_not_deleted);
     tcase_add_test(tcase, a_copy_that_may_have_been_made_is_not_made_again);
     tcase_add_test(tcase, a_lost_line_loses_nothing);
+    tcase_add_test(tcase, what_the_trash_takes_by_a_copy_is_not_copied_twice);
     tcase_add_test(tcase, who_waits_is_told_that_the_server_is_away);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
