@@ -42,8 +42,10 @@ struct job {
     unsigned proves; /* what the present wait proves when it succeeds */
     char *name;
     void *extra; /* freed with the job */
-    bool
-        by_inode; /* what has gone is not "no such file" but ESTALE, upon which open(2) looks its name up anew */
+    /* What has gone is not "no such file" but ESTALE, upon which open(2) looks its name up anew. */
+    bool by_inode;
+    bool expects;          /* op_settle.h: the message that is meant has this date */
+    int64_t expected_date; /* Unix */
 
     struct body_wait body_wait; /* queue this one, or .wait of it */
 

@@ -244,15 +244,17 @@ static int begin_rename_locked(struct job *job, struct request *request)
         return error;
     request->nameless = false; /* it may be the second time, after a wait */
     request->replaced = request->draft = 0;
-    if ((op_is_unsettled_locked(request->from, job->name) ||
-         op_is_unsettled_locked(request->to, request->name) || writeback_is_full_locked(fs->account)) &&
-        !op_settled_locked(job, request->from))
-        return 0;
+    if (op_is_unsettled_locked(request->from, job->name) ||
+        op_is_unsettled_locked(request->to, request->name) || writeback_is_full_locked(fs->account)) {
+        op_expect_locked(job, request->from, job->name);
+        if (!op_settled_locked(job, request->from))
+            return 0;
+    }
     struct draft *draft = op_draft_named_locked(request->from, job->name);
     if (draft)
         return rename_draft_locked(job, request, draft);
     if (op_message_named_locked(request->from, job->name, &request->message))
-        return move_locked(job, request);
+        return op_is_expected_locked(job, job->name, &request->message) ? move_locked(job, request) : ENOENT;
     child = mailbox_child_locked(request->from, job->name);
     return child ? rename_mailbox_locked(job, request, child) : ENOENT;
 }

@@ -56,6 +56,29 @@ bool op_is_unsettled_locked(const struct mailbox *mailbox, const char *name)
            is_early_locked(mailbox, name);
 }
 
+void op_expect_locked(struct job *job, const struct mailbox *mailbox, const char *name)
+{
+    const struct draft *draft = op_draft_named_locked(mailbox, name);
+    struct message message;
+    struct coming coming;
+
+    if (job->expects)
+        return; /* it is the second time */
+    if (draft) {
+        job->expects = true;
+        job->expected_date = draft_mtime_locked(draft).tv_sec;
+    } else if (writeback_coming_locked(mailbox, name, &coming) &&
+               mailbox_find_locked(coming.from, coming.uid, &message)) {
+        job->expects = true;
+        job->expected_date = message.date.unix_seconds;
+    }
+}
+
+bool op_is_expected_locked(const struct job *job, const char *name, const struct message *message)
+{
+    return !job->expects || !name_message_uid(name) || message->date.unix_seconds == job->expected_date;
+}
+
 /* Nothing of it is kept: it is another inode at any moment. */
 bool op_coming_entry_locked(const struct fs *fs, const struct coming *coming,
                             struct fuse_entry_param *entry_out)

@@ -20,6 +20,10 @@ bool op_synced_locked(struct job *job);
 bool op_is_coming_locked(const struct mailbox *mailbox, const char *name);
 /* What has that name is neither here nor there: on its way, being sent, or arrived and not listed yet. */
 bool op_is_unsettled_locked(const struct mailbox *mailbox, const char *name);
+/* Before op_settled_locked, and after it: whether the message that has the name now is the one that had it. The one that
+ * was on its way may be gone, and its name be the number of another. */
+void op_expect_locked(struct job *job, const struct mailbox *mailbox, const char *name);
+bool op_is_expected_locked(const struct job *job, const char *name, const struct message *message);
 /* False when it is not there any more. */
 bool op_coming_entry_locked(const struct fs *fs, const struct coming *coming,
                             struct fuse_entry_param *entry_out);

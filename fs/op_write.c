@@ -61,15 +61,19 @@ static void unlink_run(struct job *job)
     }
     account_lock(fs->account);
     int error = node_directory_locked(fs->account, job->ino, &mailbox);
-    if (!error && (op_is_unsettled_locked(mailbox, job->name) || writeback_is_full_locked(fs->account)) &&
-        !op_settled_locked(job, mailbox)) {
-        account_unlock(fs->account);
-        return;
+    if (!error && (op_is_unsettled_locked(mailbox, job->name) || writeback_is_full_locked(fs->account))) {
+        op_expect_locked(job, mailbox, job->name);
+        if (!op_settled_locked(job, mailbox)) {
+            account_unlock(fs->account);
+            return;
+        }
     }
     if (!error && (draft = op_draft_named_locked(mailbox, job->name)))
         error = draft_unname_locked(draft) ? 0 : EBUSY;
     else if (!error && !op_message_named_locked(mailbox, job->name, &message))
         error = mailbox_child_locked(mailbox, job->name) ? EISDIR : ENOENT;
+    else if (!error && !op_is_expected_locked(job, job->name, &message))
+        error = ENOENT;
     if (!error && !draft) {
         writeback_delete_locked(mailbox, mailbox_message_id_locked(mailbox), message.uid,
                                 &job->body_wait.wait);

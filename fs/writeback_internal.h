@@ -67,6 +67,7 @@ struct writeback {
     bool finishing; /* nothing is gathered any more */
     bool preparing; /* a mailbox is being listed, or `begun` being written */
     struct wait prepared;
+    struct mailbox *listing; /* if it is that */
     int64_t not_before_ms;
     unsigned failures; /* of the line, in a row */
     bool asking;       /* the store, what is on disk: up to asked */

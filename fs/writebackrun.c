@@ -93,13 +93,39 @@ static void on_done(struct wait *wait, const struct imap_error *err)
 
 /* ---- before a run ----------------------------------------------------------------------------------- */
 
+static struct entry *first_of(const struct writeback *writeback, const struct mailbox *mailbox)
+{
+    struct entry *entry = TAILQ_FIRST(&writeback->entries);
+    while (entry && entry->from != mailbox)
+        entry = TAILQ_NEXT(entry, link);
+    return entry;
+}
+
+/* It cannot be listed, and time will not mend that. */
+static void refuse_all_of(struct writeback *writeback, const struct mailbox *mailbox,
+                          const struct imap_error *err)
+{
+    struct entry *entry, *next = first_of(writeback, mailbox);
+    while ((entry = next)) {
+        writeback_over_locked(entry, err);
+        next = first_of(writeback, mailbox); /* others may have gone with it */
+    }
+}
+
+static bool is_for_good(const struct imap_error *err)
+{
+    return (err->status == IMAP_NO && !is_temporary(err)) || err->status == IMAP_GONE;
+}
+
 static void on_prepared(struct wait *wait, const struct imap_error *err)
 {
     struct writeback *writeback = (struct writeback *)((char *)wait - offsetof(struct writeback, prepared));
     struct account *account = writeback->account;
     account_lock(account);
     writeback->preparing = false;
-    if (err)
+    if (err && writeback->listing && is_for_good(err))
+        refuse_all_of(writeback, writeback->listing, err);
+    else if (err)
         pause_for_a_while(writeback);
     else
         writeback->failures = 0;
@@ -107,8 +133,10 @@ static void on_prepared(struct wait *wait, const struct imap_error *err)
     account_unlock(account);
 }
 
-static void prepare(struct writeback *writeback)
+/* listing: NULL: it is the store that is waited for. */
+static void prepare(struct writeback *writeback, struct mailbox *listing)
 {
+    writeback->listing = listing;
     writeback->prepared = (struct wait){.done = on_prepared};
     writeback->preparing = true;
 }
@@ -118,7 +146,7 @@ static bool is_listed(struct writeback *writeback, struct mailbox *mailbox)
 {
     if (mailbox->known || mailbox->gone)
         return true;
-    prepare(writeback);
+    prepare(writeback, mailbox);
     writeback->preparing = !mailbox_fresh_locked(mailbox, &writeback->prepared);
     return !writeback->preparing;
 }
@@ -177,7 +205,7 @@ static bool is_prepared(struct writeback *writeback, uint64_t last)
     }
     if (!marked)
         return true;
-    prepare(writeback);
+    prepare(writeback, NULL);
     writeback->preparing = !stored_written_locked(writeback->account, &writeback->prepared);
     return !writeback->preparing;
 }
