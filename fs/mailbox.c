@@ -191,6 +191,7 @@ bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
             return true;
         inuse_note_locked(mailbox);
         if (mailbox_is_fresh_locked(mailbox)) {
+            mailbox->fresh_ms = model_now_ms();
             watch_looked_at_locked(mailbox);
             return true;
         }
@@ -204,6 +205,11 @@ bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait)
     }
     pending_refuse_locked(account, wait, &err);
     return false;
+}
+
+bool mailbox_was_fresh_locked(const struct mailbox *mailbox, unsigned within_ms)
+{
+    return mailbox->known && mailbox->fresh_ms && model_now_ms() - mailbox->fresh_ms < within_ms;
 }
 
 bool mailbox_known_locked(const struct mailbox *mailbox)

@@ -59,6 +59,8 @@ bool mailbox_subscribed_locked(const struct mailbox *mailbox);
 bool mailbox_fresh_locked(struct mailbox *mailbox, struct wait *wait);
 /* What mailbox_fresh_locked would find without asking anybody: whole, and fresh. */
 bool mailbox_is_fresh_locked(const struct mailbox *mailbox);
+/* The last time that it was found to be fresh is no longer ago than that. */
+bool mailbox_was_fresh_locked(const struct mailbox *mailbox, unsigned within_ms);
 /* True once a listing was ever completed (for the present UIDVALIDITY): what is known may be served for
  * single names without asking. */
 bool mailbox_known_locked(const struct mailbox *mailbox);

@@ -43,6 +43,7 @@ struct mailbox {
     bool known;        /* columns were complete once for this UIDVALIDITY */
     int64_t proven_ms; /* when the columns were last proven to be the server's; 0: never */
     int64_t used_ms;   /* when somebody looked at it last; 0: never */
+    int64_t fresh_ms;  /* when somebody found it fresh last; 0: never */
     uint32_t uidnext;  /* as SELECT told when the columns were last complete; 0: unknown */
     uint64_t modseq;   /* HIGHESTMODSEQ likewise */
     uint64_t generation;

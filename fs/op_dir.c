@@ -29,6 +29,7 @@
 
 #define LISTING_PATIENCE 4 /* a first listing may have to fetch a line for each message */
 #define REPLY_MAX (256UL * 1024)
+#define RECENT_MS 2000
 
 /* True when it is fresh or was waited for; else the job waits and is not the caller's any more once the
  * lock is let go. */
@@ -94,6 +95,13 @@ static struct fuse_entry_param absent_message_locked(struct fs *fs, struct mailb
     return entry;
 }
 
+/* What has changed since is our own doing: who writes a thousand messages asks for each name before, and each lot that
+ * arrives makes the mailbox one to be listed anew. */
+static bool is_recent_locked(const struct job *job, const struct mailbox *mailbox)
+{
+    return writeback_defers_locked(job->fs->account) && mailbox_was_fresh_locked(mailbox, RECENT_MS);
+}
+
 enum answer { ANSWER_ENTRY, ANSWER_ERROR, ANSWER_WAITS };
 
 static enum answer find_message_locked(struct job *job, struct mailbox *mailbox,
@@ -105,7 +113,8 @@ static enum answer find_message_locked(struct job *job, struct mailbox *mailbox,
     if (!mailbox_known_locked(mailbox) && !mailbox_proven_locked(job, mailbox))
         return ANSWER_WAITS;
     if (!op_message_named_locked(mailbox, job->name, &message)) {
-        if (!is_certain(mailbox, job->name) && !mailbox_proven_locked(job, mailbox))
+        if (!is_certain(mailbox, job->name) && !is_recent_locked(job, mailbox) &&
+            !mailbox_proven_locked(job, mailbox))
             return ANSWER_WAITS;
         *entry_out = absent_message_locked(job->fs, mailbox, job->name);
         return ANSWER_ENTRY;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel keeps nothing of a draft's name and attributes: it may be a message at any moment, and have another
- * number then. What it keeps of the bytes is right, as all that changes them comes by it.
+ * The kernel keeps nothing of a draft's name and attributes, unless it is local: it may be a message at any moment, and
+ * have another number then. What it keeps of the bytes is right, as all that changes them comes by it.
  */
 #include "op_copy.h"
 
@@ -22,6 +22,7 @@
 #include "send.h"
 
 #define PROVEN_SENT 1u
+#define LOCAL_SECONDS 10.0
 #define SLOWEST_LINE (UINT64_C(64) << 10) /* octets a second: who uploads more slowly runs out of time */
 #define PF_EXITING 4u                     /* linux/sched.h */
 
@@ -84,9 +85,16 @@ void attr_draft_locked(const struct fs *fs, const struct draft *draft, struct st
     };
 }
 
+/* One with a local name becomes a message by no other way than a rename of the kernel's own. */
+static double seconds_kept_locked(const struct draft *draft)
+{
+    return draft_name_is_local(draft_file_name_locked(draft)) ? LOCAL_SECONDS : 0.0;
+}
+
 struct fuse_entry_param op_draft_entry_locked(const struct fs *fs, const struct draft *draft)
 {
-    struct fuse_entry_param entry = {0}; /* and so no time that it may be kept */
+    const double seconds = seconds_kept_locked(draft);
+    struct fuse_entry_param entry = {.attr_timeout = seconds, .entry_timeout = seconds};
 
     attr_draft_locked(fs, draft, &entry.attr);
     entry.ino = entry.attr.st_ino;
@@ -98,16 +106,19 @@ void op_draft_getattr(fuse_req_t req, fuse_ino_t ino)
     struct fs *fs = ops_fs(req);
     struct draft *draft;
     struct stat attr;
+    double seconds = 0.0;
 
     account_lock(fs->account);
     const int error = find_locked(fs->account, ino, &draft);
-    if (!error)
+    if (!error) {
         attr_draft_locked(fs, draft, &attr);
+        seconds = seconds_kept_locked(draft);
+    }
     account_unlock(fs->account);
     if (error)
         fuse_reply_err(req, error);
     else
-        fuse_reply_attr(req, &attr, 0.0);
+        fuse_reply_attr(req, &attr, seconds);
 }
 
 static void wrote_locked(struct handle *handle)
@@ -405,6 +416,9 @@ static bool send_locked(struct job *job, struct draft *draft, bool sync)
     struct account *account = job->fs->account;
     struct wait *wait = &job->body_wait.wait;
 
+    /* It is saved in a moment, when it is let go of: rsync renames it right away, and waits for that. */
+    if (!sync && writeback_defers_locked(account) && draft_name_is_local(draft_file_name_locked(draft)))
+        return true;
     if (draft_name_is_local(draft_file_name_locked(draft)))
         return draft_save_locked(draft, sync, wait);
     if (!sync && writeback_defers_locked(account) && draftcopy_is_exact_locked(draft))

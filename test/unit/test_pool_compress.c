@@ -39,9 +39,9 @@ static bool answer(struct speaker *speaker, char *line)
     CHANGE(world, {
         struct log_entry *entry = &world->log[world->logged++];
         entry->connection = speaker->client->index;
-        snprintf(entry->command, sizeof entry->command, "packed %s", command);
+        snprintf(entry->command, sizeof entry->command, "packed %.60s", command);
     });
-    snprintf(text, sizeof text, "* 7 EXISTS\r\n%s OK done\r\n", line);
+    snprintf(text, sizeof text, "* 7 EXISTS\r\n%.40s OK done\r\n", line);
     return say(speaker, text);
 }
 
