@@ -12,12 +12,15 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../imap/mem.h"
 #include "name.h"
 #include "node.h"
 #include "ops.h"
 #include "thread.h"
+
+#define GATHER_MS 25
 
 #define ABSENT_MAX 4096 /* remembered absent names a mailbox; beyond, all new names are taken for such */
 
@@ -279,6 +282,21 @@ static void tell(struct notify *notify, struct notes *notes)
         tell_retired(notify);
 }
 
+/* Each name that is told takes the lock of its directory, and each listing has the kernel ask for that anew: while a
+ * thousand messages come or go many are told together. */
+static void gather(struct notify *notify)
+{
+    struct timespec until;
+    int rc = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += GATHER_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (!notify->stop && rc == 0)
+        rc = pthread_cond_clockwait(&notify->wake, &notify->lock, CLOCK_MONOTONIC, &until);
+}
+
 static void *run(void *arg)
 {
     struct notify *notify = arg;
@@ -296,6 +314,7 @@ static void *run(void *arg)
         tell(notify, &notes);
         notes_fini(&notes);
         pthread_mutex_lock(&notify->lock);
+        gather(notify);
     }
     pthread_mutex_unlock(&notify->lock);
     return NULL;

@@ -343,6 +343,7 @@ void op_draft_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     error = draft_open(handle->draft);
     if (!error && fi->flags & O_TRUNC)
         error = draft_truncate(handle->draft, 0);
+    fi->noflush = (fi->flags & O_ACCMODE) == O_RDONLY; /* closing it sends nothing */
     if (!error && fi->flags & O_TRUNC) {
         account_lock(fs->account);
         wrote_locked(handle);
