@@ -20,7 +20,6 @@
 #include "../imap/mem.h"
 #include "draftcopy.h"
 #include "send.h"
-#include "thread.h"
 #include "writeback_internal.h"
 
 /* ---- who waits for others' changes ------------------------------------------------------------------ */
@@ -82,7 +81,7 @@ bool writeback_settled_locked(struct account *account, struct wait *wait)
 }
 
 /* One that was closed may not have been let go of yet. */
-static void take_promised(struct account *account)
+void writeback_take_promised_locked(struct account *account)
 {
     struct draft **drafts = NULL;
     const size_t count = drafts_promised_locked(account, &drafts);
@@ -93,7 +92,7 @@ static void take_promised(struct account *account)
 
 bool writeback_synced_locked(struct account *account, struct wait *wait)
 {
-    take_promised(account);
+    writeback_take_promised_locked(account);
     return await(account, wait, true);
 }
 
@@ -138,7 +137,7 @@ static void refuse_dependents(const struct entry *copy, const struct imap_error 
     }
 }
 
-static void free_entry(struct entry *entry)
+void writeback_free_entry(struct entry *entry)
 {
     free(entry->name);
     free(entry->file);
@@ -165,7 +164,7 @@ void writeback_over_locked(struct entry *entry, const struct imap_error *err)
     pass_barriers(writeback);
     if (!writeback->count)
         pthread_cond_broadcast(&writeback->idle);
-    free_entry(entry);
+    writeback_free_entry(entry);
 }
 
 /* ---- what is on disk -------------------------------------------------------------------------------- */
@@ -218,7 +217,7 @@ void writeback_tell_intent_locked(const struct entry *entry)
 
 /* ---- what comes in ---------------------------------------------------------------------------------- */
 
-static struct entry *new_entry(struct writeback *writeback, enum entry_kind kind, uint64_t number)
+struct entry *writeback_new_entry_locked(struct writeback *writeback, enum entry_kind kind, uint64_t number)
 {
     struct entry *entry = imap_xcalloc(1, sizeof *entry);
     entry->writeback = writeback;
@@ -231,7 +230,7 @@ static struct entry *new_entry(struct writeback *writeback, enum entry_kind kind
     return entry;
 }
 
-static void enqueue(struct entry *entry)
+void writeback_enqueue_locked(struct entry *entry)
 {
     struct writeback *writeback = entry->writeback;
     entry->position = ++writeback->last_position;
@@ -259,7 +258,8 @@ uint64_t writeback_number_locked(struct account *account)
 static struct entry *new_message_entry(enum entry_kind kind, struct mailbox *from, uint32_t uid,
                                        struct mailbox *to, const char *file)
 {
-    struct entry *entry = new_entry(from->account->writeback, kind, writeback_number_locked(from->account));
+    struct entry *entry =
+        writeback_new_entry_locked(from->account->writeback, kind, writeback_number_locked(from->account));
     entry->from = from;
     entry->to = to;
     entry->uidvalidity = from->uidvalidity;
@@ -271,7 +271,7 @@ static struct entry *new_message_entry(enum entry_kind kind, struct mailbox *fro
 static void defer(struct entry *entry, struct wait *wait)
 {
     wait_queue_add(&entry->waits, wait);
-    enqueue(entry);
+    writeback_enqueue_locked(entry);
     writeback_show_locked(entry);
     writeback_tell_intent_locked(entry);
     ask_store(entry->writeback);
@@ -328,7 +328,8 @@ bool writeback_copy_locked(struct draft *draft, struct wait *wait)
 static void enqueue_copy(struct draft *draft, const struct draftcopy_source *source)
 {
     struct mailbox *to = draft_mailbox_locked(draft);
-    struct entry *entry = new_entry(to->account->writeback, ENTRY_COPY, draft_promise_locked(draft));
+    struct entry *entry =
+        writeback_new_entry_locked(to->account->writeback, ENTRY_COPY, draft_promise_locked(draft));
     entry->from = source->mailbox;
     entry->to = to;
     entry->uidvalidity = source->mailbox->uidvalidity;
@@ -336,7 +337,7 @@ static void enqueue_copy(struct draft *draft, const struct draftcopy_source *sou
     entry->file = imap_xstrdup(draft_file_name_locked(draft));
     entry->durable = true;
     draftcopy_hand_over_locked(draft);
-    enqueue(entry);
+    writeback_enqueue_locked(entry);
     writeback_show_locked(entry);
 }
 
@@ -358,10 +359,10 @@ void writeback_upload_locked(struct draft *draft)
         if (entry->kind == ENTRY_UPLOAD && entry->draft == draft_number && !entry->running)
             return;
     }
-    entry = new_entry(writeback, ENTRY_UPLOAD, number);
+    entry = writeback_new_entry_locked(writeback, ENTRY_UPLOAD, number);
     entry->draft = draft_number;
     entry->durable = true;
-    enqueue(entry);
+    writeback_enqueue_locked(entry);
 }
 
 /* ---- the status ------------------------------------------------------------------------------------- */
@@ -385,168 +386,4 @@ void writeback_state_locked(const struct account *account, struct writeback_stat
         (writeback->refusal_next + WRITEBACK_REFUSALS - writeback->refusal_count) % WRITEBACK_REFUSALS;
     for (size_t i = 0; i < writeback->refusal_count; i++)
         state_out->refusals[i] = writeback->refusals[(first + i) % WRITEBACK_REFUSALS];
-}
-
-/* ---- from mount to mount ---------------------------------------------------------------------------- */
-
-/* What cannot be shown any more cannot be done either. */
-static void take_intent(struct writeback *writeback, const struct intent *intent)
-{
-    struct account *account = writeback->account;
-    static const char *const what[] = {
-        [INTENT_DELETE] = "deleted", [INTENT_MOVE] = "moved to ", [INTENT_COPY] = "copied to "};
-    const bool goes = intent->kind != INTENT_DELETE;
-    struct mailbox *from = tree_find_locked(account, intent->from, strlen(intent->from));
-    struct mailbox *to = goes ? tree_find_locked(account, intent->to, strlen(intent->to)) : NULL;
-    if (!from || from->gone || (goes && (!to || to->gone))) {
-        pending_log_locked(account, LOG_WARNING,
-                           "message %u of mailbox %s was to be %s%s by an earlier mount, and is not: the "
-                           "mailbox is not there any more",
-                           intent->uid, intent->from, what[intent->kind], intent->to);
-        stored_unintent_locked(account, intent->number);
-        if (intent->number > writeback->last_number)
-            writeback->last_number = intent->number;
-        return;
-    }
-    struct entry *entry = new_entry(writeback, (enum entry_kind)intent->kind, intent->number);
-    entry->from = from;
-    entry->to = to;
-    entry->uidvalidity = intent->uidvalidity;
-    entry->uid = intent->uid;
-    entry->file = *intent->file ? imap_xstrdup(intent->file) : NULL;
-    entry->begun = entry->earlier = intent->begun;
-    entry->durable = entry->inherited = true;
-    enqueue(entry);
-    writeback_show_locked(entry);
-}
-
-/* Both are in the order in which they were made. */
-static void take_up(struct writeback *writeback)
-{
-    struct account *account = writeback->account;
-    struct intent *intents = NULL;
-    struct draft **drafts = NULL;
-    const size_t intent_count = stored_intents_locked(account, &intents);
-    const size_t draft_count = drafts_promised_locked(account, &drafts);
-    for (size_t i = 0, j = 0; i < intent_count || j < draft_count;) {
-        if (i == intent_count || (j < draft_count && draft_promise_locked(drafts[j]) < intents[i].number))
-            writeback_upload_locked(drafts[j++]);
-        else
-            take_intent(writeback, &intents[i++]);
-    }
-    intents_free(intents, intent_count);
-    free(drafts);
-    if (writeback->count)
-        pending_log_locked(account, LOG_NOTICE, "%zu changes of an earlier mount are still to be done",
-                           writeback->count);
-}
-
-void writeback_open(struct account *account, bool on)
-{
-    struct writeback *writeback = imap_xcalloc(1, sizeof *writeback);
-    pthread_condattr_t attr;
-    writeback->account = account;
-    writeback->on = on;
-    TAILQ_INIT(&writeback->entries);
-    TAILQ_INIT(&writeback->barriers);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&writeback->work, &attr);
-    pthread_cond_init(&writeback->idle, &attr);
-    pthread_condattr_destroy(&attr);
-    account_lock(account);
-    account->writeback = writeback;
-    take_up(writeback);
-    if (on && !stored_on_locked(account))
-        pending_log_locked(account, LOG_WARNING,
-                           "writeback: there is no store in the cache directory that this mount could keep "
-                           "changes in, so every change waits for the server");
-    account_unlock(account);
-    thread_start(&writeback->thread, "writeback", writeback_thread, writeback);
-}
-
-void writeback_remind(struct account *account)
-{
-    struct intent *intents = NULL;
-    account_lock(account);
-    const size_t count = stored_intents_locked(account, &intents);
-    if (count)
-        pending_log_locked(account, LOG_NOTICE,
-                           "%zu changes of an earlier mount are still to be done: mount with rw for that",
-                           count);
-    account_unlock(account);
-    intents_free(intents, count);
-}
-
-void writeback_outage_locked(struct account *account)
-{
-    if (!account->writeback)
-        return;
-    writeback_give_up_waiting_locked(account->writeback, &account->outage);
-    pthread_cond_broadcast(&account->writeback->idle);
-}
-
-void writeback_resume_locked(struct account *account)
-{
-    struct writeback *writeback = account->writeback;
-    if (!writeback)
-        return;
-    writeback->not_before_ms = 0;
-    writeback->failures = 0;
-    pthread_cond_signal(&writeback->work);
-}
-
-void writeback_finish(struct account *account)
-{
-    struct writeback *writeback = account->writeback;
-    const int64_t until_ms = model_now_ms() + account->timeout_ms;
-    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-    if (!writeback)
-        return;
-    account_lock(account);
-    take_promised(account);
-    writeback->finishing = true;
-    pthread_cond_signal(&writeback->work);
-    while (writeback->count && !account->outage.status && model_now_ms() < until_ms)
-        pthread_cond_timedwait(&writeback->idle, &account->lock, &until);
-    if (writeback->count)
-        pending_log_locked(account, LOG_WARNING,
-                           "%zu changes are not done yet: the next mount of the account will see to them",
-                           writeback->count);
-    account_unlock(account);
-}
-
-void writeback_stop(struct account *account)
-{
-    struct writeback *writeback = account->writeback;
-    if (!writeback)
-        return;
-    account_lock(account);
-    writeback->stop = true;
-    pthread_cond_signal(&writeback->work);
-    account_unlock(account);
-    pthread_join(writeback->thread, NULL);
-}
-
-/* Nobody else is left: what waits is on disk. */
-void writeback_close(struct account *account)
-{
-    struct writeback *writeback = account->writeback;
-    struct imap_error err = {0};
-    struct entry *entry;
-    if (!writeback)
-        return;
-    imap_error_set(&err, IMAP_CANCEL, "the file system is being unmounted");
-    account_lock(account);
-    writeback_give_up_waiting_locked(writeback, &err);
-    while ((entry = TAILQ_FIRST(&writeback->entries))) {
-        TAILQ_REMOVE(&writeback->entries, entry, link);
-        pending_finish_locked(account, &entry->waits, &err);
-        free_entry(entry);
-    }
-    account->writeback = NULL;
-    account_unlock(account);
-    pthread_cond_destroy(&writeback->work);
-    pthread_cond_destroy(&writeback->idle);
-    free(writeback);
 }

@@ -86,6 +86,11 @@ void writeback_unshow_locked(struct entry *entry);
 struct entry *writeback_find_locked(const struct mailbox *mailbox, uint32_t uid);
 
 /* ---- writeback.c ---- */
+struct entry *writeback_new_entry_locked(struct writeback *writeback, enum entry_kind kind, uint64_t number);
+void writeback_enqueue_locked(struct entry *entry);
+void writeback_free_entry(struct entry *entry);
+/* What was promised and is not in the queue yet. */
+void writeback_take_promised_locked(struct account *account);
 void writeback_tell_intent_locked(const struct entry *entry); /* the store */
 /* It is over: err NULL, or why it was refused. Frees it. */
 void writeback_over_locked(struct entry *entry, const struct imap_error *err);
