@@ -41,10 +41,7 @@ enum imap_status draft_check_name(const char *name, struct imap_error *err)
 
 static struct draft **bucket_of(struct drafts *drafts, const struct mailbox *mailbox, const char *name)
 {
-    uint32_t hash = 2166136261u ^ mailbox->dir_id; /* FNV-1a */
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return &drafts->by_name[(hash ^ hash >> 16) % DRAFT_BUCKETS];
+    return &drafts->by_name[mailbox_name_hash(mailbox, name) % DRAFT_BUCKETS];
 }
 
 void draft_show_locked(struct draft *draft)

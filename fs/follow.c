@@ -45,20 +45,13 @@ static struct follow_part *part_of(struct mailbox *mailbox)
     return part;
 }
 
-static bool is_below(const struct mailbox *mailbox, const struct mailbox *top)
-{
-    while (mailbox && mailbox != top)
-        mailbox = mailbox->parent;
-    return mailbox != NULL;
-}
-
 struct follow *follow_take_locked(struct mailbox *mailbox)
 {
     struct follow *follow = imap_xcalloc(1, sizeof *follow);
     follow->account = mailbox->account;
     follow->prefix = strlen(mailbox->wire);
     for (struct mailbox *one = mailbox->account->tree.all; one; one = one->all_next) {
-        if (one->gone || !is_below(one, mailbox))
+        if (one->gone || !mailbox_is_below(one, mailbox))
             continue;
         struct follow_part *part = part_of(one);
         part->next = follow->parts;

@@ -127,6 +127,21 @@ unsigned mailbox_child_count_locked(const struct mailbox *mailbox)
     return mailbox->child_count;
 }
 
+uint32_t mailbox_name_hash(const struct mailbox *mailbox, const char *name)
+{
+    uint32_t hash = 2166136261u ^ mailbox->dir_id; /* FNV-1a */
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash ^ hash >> 16;
+}
+
+bool mailbox_is_below(const struct mailbox *mailbox, const struct mailbox *top)
+{
+    while (mailbox && mailbox != top)
+        mailbox = mailbox->parent;
+    return mailbox != NULL;
+}
+
 struct mailbox *mailbox_now_locked(struct mailbox *mailbox)
 {
     while (mailbox->gone && mailbox->renamed_to)

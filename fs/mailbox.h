@@ -42,6 +42,8 @@ uint32_t mailbox_dir_id(const struct mailbox *mailbox);
 struct mailbox *mailbox_next_child_locked(struct mailbox *mailbox, uint32_t after);
 struct mailbox *mailbox_child_locked(struct mailbox *mailbox, const char *file_name);
 unsigned mailbox_child_count_locked(const struct mailbox *mailbox);
+/* It is top, or below it. */
+bool mailbox_is_below(const struct mailbox *mailbox, const struct mailbox *top);
 bool mailbox_gone_locked(const struct mailbox *mailbox);
 /* What it is called now, if it was renamed by us; itself. */
 struct mailbox *mailbox_now_locked(struct mailbox *mailbox);

@@ -71,6 +71,9 @@ const uint32_t *mailbox_uids_locked(const struct mailbox *mailbox, size_t *count
 size_t mailbox_position_locked(const struct mailbox *mailbox, uint32_t uid);
 void mailbox_at_locked(const struct mailbox *mailbox, size_t position, struct message *message_out);
 
+/* For tables of names in directories. */
+uint32_t mailbox_name_hash(const struct mailbox *mailbox, const char *name);
+
 /* ---- for tree and sync --------------------------------------------------------------------------- */
 
 struct mailbox *mailbox_new(struct account *account, struct mailbox *parent, const char *wire,

@@ -35,21 +35,21 @@ static void pause_for_a_while(struct writeback *writeback)
     writeback->not_before_ms = model_now_ms() + (pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS);
 }
 
+/* The server has answered, and may answer otherwise later; a line that is lost has no code. */
 static bool is_temporary(const struct imap_error *err)
 {
-    return err->status == IMAP_NO && (err->code == IMAP_CODE_UNAVAILABLE || err->code == IMAP_CODE_INUSE ||
-                                      err->code == IMAP_CODE_LIMIT);
+    return err->code == IMAP_CODE_UNAVAILABLE || err->code == IMAP_CODE_INUSE || err->code == IMAP_CODE_LIMIT;
 }
 
 /* Certainly not done, or harmless to ask for once more, and of use. */
 static bool worth_repeating(const struct entry *entry, const struct imap_error *err)
 {
     const bool is_copy = entry->kind == ENTRY_UPLOAD || entry->begun;
-    if (entry->writeback->stop || err->status == IMAP_CANCEL || err->status == IMAP_AGAIN)
+    if (entry->writeback->stop || err->status == IMAP_CANCEL)
         return true;
     if (is_temporary(err))
         return entry->attempts < REFUSALS_MAX;
-    return err->status == IMAP_UNSURE && !is_copy;
+    return err->status == IMAP_AGAIN || (err->status == IMAP_UNSURE && !is_copy);
 }
 
 /* Somebody else has deleted it; or an earlier mount was killed before it heard that it was done. */
@@ -114,7 +114,7 @@ static void refuse_all_of(struct writeback *writeback, const struct mailbox *mai
 
 static bool is_for_good(const struct imap_error *err)
 {
-    return (err->status == IMAP_NO && !is_temporary(err)) || err->status == IMAP_GONE;
+    return !is_temporary(err) && (err->status == IMAP_NO || err->status == IMAP_GONE);
 }
 
 static void on_prepared(struct wait *wait, const struct imap_error *err)

@@ -19,10 +19,7 @@ static size_t uid_bucket(const struct mailbox *mailbox, uint32_t uid)
 
 static size_t file_bucket(const struct mailbox *mailbox, const char *file)
 {
-    uint32_t hash = 2166136261u ^ mailbox->dir_id; /* FNV-1a */
-    for (; *file; file++)
-        hash = (hash ^ (unsigned char)*file) * 16777619u;
-    return (hash ^ hash >> 16) % WRITEBACK_BUCKETS;
+    return mailbox_name_hash(mailbox, file) % WRITEBACK_BUCKETS;
 }
 
 /* ---- what is looked at ------------------------------------------------------------------------------ */

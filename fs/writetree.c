@@ -187,20 +187,13 @@ static void submit_aside(struct account *account, const char *verb, const char *
     pending_submit_locked(account, NULL, IMAP_POOL_WATCHER, 0, command);
 }
 
-static bool is_below(const struct mailbox *mailbox, const struct mailbox *top)
-{
-    while (mailbox && mailbox != top)
-        mailbox = mailbox->parent;
-    return mailbox != NULL;
-}
-
 /* Never CLOSE, which expunges. */
 static void leave(struct tree_change *change)
 {
     struct account *account = change->account;
     const struct mailbox *selected = account->watch.selected;
     change->step = LEAVE;
-    if (!selected || !(is_below(selected, change->mailbox) || selected == change->victim))
+    if (!selected || !(mailbox_is_below(selected, change->mailbox) || selected == change->victim))
         proceed(change);
     else if (account_offers(account, IMAP_CAP_UNSELECT))
         submit(change, selected->wire, imap_command_new("UNSELECT"));
@@ -290,7 +283,8 @@ static void move_subscriptions(struct tree_change *change)
     const size_t len = strlen(old->wire);
     for (struct mailbox *at = change->account->tree.all; at; at = at->all_next) {
         char *wire = NULL;
-        if (at->gone || !at->subscribed || !is_below(at, old) || strncmp(at->wire, old->wire, len) != 0)
+        if (at->gone || !at->subscribed || !mailbox_is_below(at, old) ||
+            strncmp(at->wire, old->wire, len) != 0)
             continue;
         if (asprintf(&wire, "%s%s", change->wire, at->wire + len) < 0)
             abort();
@@ -428,7 +422,7 @@ static enum imap_status check_removable(const struct mailbox *mailbox, struct im
 {
     if (check(mailbox, err))
         return err->status;
-    if (is_inbox(mailbox) || is_below(mailbox->account->root, mailbox))
+    if (is_inbox(mailbox) || mailbox_is_below(mailbox->account->root, mailbox))
         return set_errno(err, EBUSY, "it is there for good");
     return IMAP_OK;
 }
@@ -467,9 +461,9 @@ static enum imap_status check_rename(struct tree_change *change, const struct ma
     const struct mailbox *mailbox = change->mailbox, *victim = change->victim;
     if (check_removable(mailbox, err) || check(parent, err))
         return err->status;
-    if (is_below(parent, mailbox))
+    if (mailbox_is_below(parent, mailbox))
         return set_errno(err, EINVAL, "a mailbox cannot be below itself");
-    if (victim && victim != mailbox && (is_inbox(victim) || is_below(mailbox, victim)))
+    if (victim && victim != mailbox && (is_inbox(victim) || mailbox_is_below(mailbox, victim)))
         return set_errno(err, is_inbox(victim) ? EBUSY : ENOTEMPTY, "it cannot make way");
     return IMAP_OK;
 }
