@@ -51,6 +51,7 @@ struct notify {
     pthread_cond_t wake;
     /* guarded by lock */
     bool running, stop;
+    bool urgent; /* what waits is not to wait for more */
     struct notes *notes;
     size_t count, capacity;
     struct absent *absent;
@@ -161,11 +162,13 @@ void notify_child(struct notify *notify, struct mailbox *parent, struct mailbox 
     pthread_mutex_unlock(&notify->lock);
 }
 
-void notify_name(struct notify *notify, struct mailbox *mailbox, const char *name)
+void notify_name(struct notify *notify, struct mailbox *mailbox, const char *name, bool urgent)
 {
     pthread_mutex_lock(&notify->lock);
     if (notify->running) {
         struct notes *notes = notes_of(notify, mailbox);
+
+        notify->urgent |= urgent;
 
         notes->others = imap_xreallocarray(notes->others, notes->other_count + 1, sizeof(char *));
         notes->others[notes->other_count++] = imap_xstrdup(name);
@@ -293,7 +296,7 @@ static void gather(struct notify *notify)
     until.tv_nsec += GATHER_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    while (!notify->stop && rc == 0)
+    while (!notify->stop && !notify->urgent && rc == 0)
         rc = pthread_cond_clockwait(&notify->wake, &notify->lock, CLOCK_MONOTONIC, &until);
 }
 
@@ -309,6 +312,7 @@ static void *run(void *arg)
         }
         struct notes notes = notify->notes[0];
         notify->count--;
+        notify->urgent &= notify->count > 0;
         memmove(notify->notes, notify->notes + 1, notify->count * sizeof(*notify->notes));
         pthread_mutex_unlock(&notify->lock);
         tell(notify, &notes);

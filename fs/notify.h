@@ -32,8 +32,9 @@ void notify_appeared(struct notify *notify, struct mailbox *mailbox, uint32_t ui
 void notify_gone(struct notify *notify, struct mailbox *mailbox, uint32_t uid);
 void notify_changed(struct notify *notify, struct mailbox *mailbox, uint32_t message_id, uint32_t uid);
 void notify_listing(struct notify *notify, struct mailbox *mailbox);
-/* The kernel may have another inode under this name than it has now. */
-void notify_name(struct notify *notify, struct mailbox *mailbox, const char *name);
+/* The kernel may have another inode under this name than it has now. urgent: that of another message, which somebody may
+ * take for this one. */
+void notify_name(struct notify *notify, struct mailbox *mailbox, const char *name, bool urgent);
 /* The name of a directory came or went. */
 void notify_child(struct notify *notify, struct mailbox *parent, struct mailbox *child);
 /* True while some notify_changed has not reached the kernel yet. */

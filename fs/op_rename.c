@@ -79,7 +79,7 @@ static bool name_it_locked(struct fs *fs, const struct request *request)
         !request->nameless && request->place.uid &&
         naming_set_locked(request->to, request->place.uidvalidity, request->place.uid, request->name);
 
-    notify_name(fs->notify, request->to, request->name);
+    notify_name(fs->notify, request->to, request->name, true);
     return named;
 }
 

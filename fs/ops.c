@@ -168,7 +168,7 @@ static void on_name(void *arg, struct mailbox *mailbox, const char *name)
 {
     struct fs *fs = arg;
 
-    notify_name(fs->notify, mailbox, name);
+    notify_name(fs->notify, mailbox, name, false);
 }
 
 void ops_events(struct account_events *events_out)

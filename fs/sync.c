@@ -34,7 +34,7 @@
 #include "outage.h"
 
 #define ATTEMPTS 3
-#define DISTURBANCES 10
+#define DISTURBANCES 5
 #define SEARCH_MAX 200000 /* numbers that a server without ESEARCH may have to write into one line */
 #define SURPLUS 65536     /* rows beyond twice the announced number: more is no honest server */
 

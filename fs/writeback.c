@@ -111,14 +111,11 @@ static void remember_refusal(const struct entry *entry, const struct imap_error 
     writeback->refusal_next = (writeback->refusal_next + 1) % WRITEBACK_REFUSALS;
     writeback->refusal_count += writeback->refusal_count < WRITEBACK_REFUSALS;
     refusal->when = time(NULL);
-    snprintf(refusal->text, sizeof refusal->text, "%s in %.100s is not %s: %s",
-             draft         ? draft_file_name_locked(draft)
-             : entry->from ? entry->name
-                           : "",
-             entry->from ? entry->from->wire
-             : draft     ? draft_mailbox_locked(draft)->wire
-                         : "",
-             what[entry->kind], err->text);
+    const bool copy = entry->kind == ENTRY_COPY; /* it is the copy that is missed */
+    const struct mailbox *mailbox = draft ? draft_mailbox_locked(draft) : copy ? entry->to : entry->from;
+    const char *name = draft ? draft_file_name_locked(draft) : copy ? entry->file : entry->name;
+    snprintf(refusal->text, sizeof refusal->text, "%s in %.100s is not %s: %s", name ? name : "",
+             mailbox ? mailbox->wire : "", what[entry->kind], err->text);
     writeback->untold = *err;
     if (entry->from) /* what an upload has met sender has said */
         pending_log_locked(writeback->account, LOG_WARNING, "%s", refusal->text);

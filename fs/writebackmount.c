@@ -87,15 +87,12 @@ void writeback_open(struct account *account, bool on)
 
 void writeback_remind(struct account *account)
 {
-    struct intent *intents = NULL;
     account_lock(account);
-    const size_t count = stored_intents_locked(account, &intents);
-    if (count)
+    if (account->stored.intent_count)
         pending_log_locked(account, LOG_NOTICE,
                            "%zu changes of an earlier mount are still to be done: mount with rw for that",
-                           count);
+                           account->stored.intent_count);
     account_unlock(account);
-    intents_free(intents, count);
 }
 
 void writeback_outage_locked(struct account *account)
