@@ -169,6 +169,8 @@ void notify_name(struct notify *notify, struct mailbox *mailbox, const char *nam
         struct notes *notes = notes_of(notify, mailbox);
 
         notify->urgent |= urgent;
+        if (urgent)
+            pthread_cond_signal(&notify->wake);
 
         notes->others = imap_xreallocarray(notes->others, notes->other_count + 1, sizeof(char *));
         notes->others[notes->other_count++] = imap_xstrdup(name);

@@ -13,6 +13,7 @@
 #include "op_maildir.h"
 #include "op_status.h"
 #include "ops.h"
+#include "writeback.h"
 
 /* An open message. Readable as long as it is open, also when it is expunged meanwhile. */
 struct file {
@@ -177,6 +178,9 @@ static void open_run(struct job *job)
     account_lock(fs->account);
     if (!job->file) {
         error = node_message_locked(fs->account, job->ino, &mailbox, &message);
+        /* The kernel has it under the name that it was moved to, which is another's, until it is told. */
+        if (!error && writeback_is_nameless_locked(mailbox, message.uid))
+            error = ESTALE;
         if (!error) {
             /* Not only message_changed tells the kernel: that comes after the lock, where this could overtake. */
             job->told = message.size_corrected ? UNKNOWN_SIZE : message.size;

@@ -83,6 +83,8 @@ bool writeback_coming_locked(const struct mailbox *to, const char *file, struct 
 bool writeback_next_coming_locked(const struct mailbox *to, uint64_t after, struct coming *coming_out);
 /* Some are on their way that will go by numbers nobody knows yet. */
 bool writeback_nameless_locked(const struct mailbox *to);
+/* This message, of the mailbox that it leaves, is one of them. */
+bool writeback_is_nameless_locked(const struct mailbox *from, uint32_t uid);
 
 /* ---- for the status ---------------------------------------------------------------------------------- */
 

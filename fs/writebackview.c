@@ -82,6 +82,13 @@ bool writeback_nameless_locked(const struct mailbox *to)
     return entry != NULL;
 }
 
+bool writeback_is_nameless_locked(const struct mailbox *from, uint32_t uid)
+{
+    const struct writeback *writeback = of(from);
+    const struct entry *entry = writeback && writeback->count ? writeback_find_locked(from, uid) : NULL;
+    return entry && entry->kind == ENTRY_MOVE && !entry->file;
+}
+
 /* ---- what changes it -------------------------------------------------------------------------------- */
 
 static void tell_names(const struct entry *entry)
