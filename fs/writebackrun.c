@@ -10,10 +10,7 @@
  *     could tell whether the copy was made, and it is not made twice.
  * A lost line puts what was not done back to wait, and a while is let pass.
  */
-#include <errno.h>
 #include <stddef.h>
-#include <syslog.h>
-#include <time.h>
 
 #include "send.h"
 #include "writeback_internal.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* writebackview: what names mean while changes wait: found by the message that has lost its name, and by the name that it
  * gets. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "../imap/mem.h"
